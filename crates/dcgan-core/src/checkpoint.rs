@@ -1,0 +1,350 @@
+//! A trained network in one safetensors file that describes itself.
+//!
+//! The tensors have the names, shapes and layout of PyTorch's state dict and there are no others, so that
+//! `safetensors.torch.load_file` and a strict `load_state_dict` take them. The header's metadata has one
+//! entry, `dcgan`: a JSON object with the [`NetworkSpec`] and the [`TrainingRecord`]. Nothing in the file
+//! depends on the clock or on where it lies: the same run gives the same bytes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ndarray::ArrayD;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::atomic::{self, WriteError};
+use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
+
+/// The metadata entry that holds the description.
+const METADATA_KEY: &str = "dcgan";
+
+/// A network's weights with what is needed to understand them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Which network this is.
+    pub spec: NetworkSpec,
+    /// How it was trained.
+    pub record: TrainingRecord,
+    /// The state dict: exactly the tensors of [`NetworkSpec::tensors`].
+    pub tensors: BTreeMap<String, TensorData>,
+}
+
+/// Values of one tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TensorData {
+    /// Weights and running statistics.
+    F32(ArrayD<f32>),
+    /// BatchNorm's `num_batches_tracked`, a scalar.
+    Count(i64),
+}
+
+/// How a network was trained, as far as the run's result depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// Generator updates so far.
+    pub steps: u64,
+    /// Real images seen so far, repeats counted.
+    pub images_seen: u64,
+    /// Options of the run by name, without paths.
+    pub options: BTreeMap<String, serde_json::Value>,
+}
+
+/// A checkpoint could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file cannot be opened or read.
+    #[error("cannot read checkpoint {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The bytes are no whole safetensors file.
+    #[error(
+        "{} is not a whole safetensors file ({reason}): it may be truncated, or of another kind; \
+         a checkpoint of dcgan-train ends in .safetensors",
+        path.display()
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        reason: String,
+    },
+    /// The header does not describe a DCGAN.
+    #[error("checkpoint {} does not describe a DCGAN: {reason}", path.display())]
+    Description {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// A tensor is missing, surplus, of another shape or not finite.
+    #[error("checkpoint {}: {reason}", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// Which tensor, what was expected and found.
+        reason: String,
+    },
+    /// The other network is needed.
+    #[error(
+        "{} holds a {found}, a {expected} is needed: name {expected}_*.safetensors beside it",
+        path.display()
+    )]
+    WrongNetwork {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: &'static str,
+        /// What was asked for.
+        expected: &'static str,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    #[serde(flatten)]
+    spec: NetworkSpec,
+    training: TrainingRecord,
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint, atomically.
+    ///
+    /// # Errors
+    /// [`WriteError`] names the path; an old file there is kept.
+    pub fn save(&self, path: &Path) -> Result<(), WriteError> {
+        atomic::write(path, |file| file.write_all(&self.to_bytes()?))
+    }
+
+    fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        let description = Description { spec: self.spec.clone(), training: self.record.clone() };
+        let json = serde_json::to_string(&description).map_err(io::Error::other)?;
+        // One entry only: the crate writes a HashMap's entries in no fixed order.
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
+        let encoded: Vec<_> = self.tensors.iter().map(|(name, data)| (name, data.encode())).collect();
+        let views = encoded.iter().map(|(name, (dtype, shape, bytes))| {
+            TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
+        });
+        let views = views.collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+        safetensors::serialize(views, Some(metadata)).map_err(io::Error::other)
+    }
+
+    /// Reads a checkpoint and checks that it is whole: every tensor of its architecture, each of its shape,
+    /// every value finite, nothing else.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] says which part of which file is wrong.
+    pub fn load(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes =
+            fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// [`Checkpoint::load`] of a generator, with its spec.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`], and [`CheckpointError::WrongNetwork`] for a discriminator.
+    pub fn load_generator(path: &Path) -> Result<(GeneratorSpec, Self), CheckpointError> {
+        let checkpoint = Self::load(path)?;
+        match &checkpoint.spec {
+            NetworkSpec::Generator(spec) => Ok((spec.clone(), checkpoint)),
+            NetworkSpec::Discriminator(_) => Err(CheckpointError::WrongNetwork {
+                path: path.to_owned(),
+                found: "discriminator",
+                expected: "generator",
+            }),
+        }
+    }
+
+    /// [`Checkpoint::load`] of a discriminator, with its spec.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`], and [`CheckpointError::WrongNetwork`] for a generator.
+    pub fn load_discriminator(path: &Path) -> Result<(DiscriminatorSpec, Self), CheckpointError> {
+        let checkpoint = Self::load(path)?;
+        match &checkpoint.spec {
+            NetworkSpec::Discriminator(spec) => Ok((spec.clone(), checkpoint)),
+            NetworkSpec::Generator(_) => Err(CheckpointError::WrongNetwork {
+                path: path.to_owned(),
+                found: "generator",
+                expected: "discriminator",
+            }),
+        }
+    }
+
+    /// The values of an `f32` tensor of the spec.
+    ///
+    /// # Panics
+    /// If `name` is not an `f32` tensor of [`NetworkSpec::tensors`]: a loaded checkpoint has all of them.
+    pub fn f32(&self, name: &str) -> &ArrayD<f32> {
+        match self.tensors.get(name) {
+            Some(TensorData::F32(values)) => values,
+            other => panic!("{name} is {other:?}, not an f32 tensor of this checkpoint"),
+        }
+    }
+
+    fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
+        let format = |error: safetensors::SafeTensorError| CheckpointError::Format {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
+        let file = SafeTensors::deserialize(bytes).map_err(format)?;
+        let describe = |reason: String| CheckpointError::Description { path: path.to_owned(), reason };
+        let json = metadata.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
+        let json = json.ok_or_else(|| describe(format!("its header has no `{METADATA_KEY}` entry")))?;
+        let description: Description =
+            serde_json::from_str(json).map_err(|error| describe(error.to_string()))?;
+        description.spec.check().map_err(describe)?;
+        let tensors = decode_all(&file, &description.spec.tensors());
+        Ok(Self {
+            tensors: tensors.map_err(|reason| CheckpointError::Tensor { path: path.to_owned(), reason })?,
+            spec: description.spec,
+            record: description.training,
+        })
+    }
+}
+
+impl TensorData {
+    /// An `f32` tensor from its values in row-major order.
+    ///
+    /// # Panics
+    /// If the number of values is not the product of the shape.
+    pub fn from_values(shape: &[usize], values: Vec<f32>) -> Self {
+        Self::F32(ArrayD::from_shape_vec(shape, values).expect("one value for each element of the shape"))
+    }
+
+    fn encode(&self) -> (Dtype, Vec<usize>, Vec<u8>) {
+        match self {
+            Self::F32(values) => {
+                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                (Dtype::F32, values.shape().to_vec(), bytes)
+            }
+            Self::Count(count) => (Dtype::I64, Vec::new(), count.to_le_bytes().to_vec()),
+        }
+    }
+}
+
+fn decode_all(file: &SafeTensors, expected: &[TensorSpec]) -> Result<BTreeMap<String, TensorData>, String> {
+    let surplus = file.names().into_iter().find(|name| !expected.iter().any(|tensor| tensor.name == *name));
+    if let Some(name) = surplus {
+        return Err(format!("tensor {name} does not belong to this architecture"));
+    }
+    let decode_one = |tensor: &TensorSpec| {
+        let view = file.tensor(&tensor.name).map_err(|_| format!("tensor {} is missing", tensor.name))?;
+        Ok((tensor.name.clone(), decode(&view, tensor)?))
+    };
+    expected.iter().map(decode_one).collect()
+}
+
+fn decode(view: &TensorView, expected: &TensorSpec) -> Result<TensorData, String> {
+    let name = &expected.name;
+    let dtype = if expected.shape.is_empty() { Dtype::I64 } else { Dtype::F32 };
+    if view.dtype() != dtype || view.shape() != expected.shape {
+        return Err(format!(
+            "tensor {name} is {:?} {:?}, expected {dtype:?} {:?}",
+            view.dtype(),
+            view.shape(),
+            expected.shape
+        ));
+    }
+    if dtype == Dtype::I64 {
+        let bytes = view.data().try_into().map_err(|_| format!("tensor {name} is not 8 bytes"))?;
+        return Ok(TensorData::Count(i64::from_le_bytes(bytes)));
+    }
+    let (chunks, _) = view.data().as_chunks::<4>();
+    let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(at) => Err(format!(
+            "tensor {name} has {} at position {at}: the run diverged, use an earlier one",
+            values[at]
+        )),
+        None => Ok(TensorData::from_values(&expected.shape, values)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> Checkpoint {
+        let spec = NetworkSpec::Generator(GeneratorSpec {
+            arch: "tiny".into(),
+            latent: 3,
+            widths: vec![4, 2],
+            channels: 1,
+        });
+        let tensors = spec.tensors().into_iter().map(|tensor| {
+            let count = tensor.shape.iter().product();
+            let data = match tensor.shape.as_slice() {
+                [] => TensorData::Count(17),
+                shape => TensorData::from_values(shape, (0..count).map(|i| i as f32 / 7.0).collect()),
+            };
+            (tensor.name, data)
+        });
+        Checkpoint {
+            tensors: tensors.collect(),
+            spec,
+            record: TrainingRecord {
+                steps: 5,
+                images_seen: 640,
+                options: BTreeMap::from([("seed".into(), 3.into()), ("dataset".into(), "shapes".into())]),
+            },
+        }
+    }
+
+    fn load(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
+        Checkpoint::from_bytes(bytes, Path::new("file.safetensors"))
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_and_the_bytes_repeat() {
+        let bytes = small().to_bytes().unwrap();
+        assert_eq!(load(&bytes).unwrap(), small());
+        (0..8).for_each(|_| assert_eq!(small().to_bytes().unwrap(), bytes));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = small().to_bytes().unwrap();
+        for length in 0..bytes.len() {
+            assert!(load(&bytes[..length]).is_err(), "{length} of {} bytes", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_wrong_tensor_is_named() {
+        let message = |change: fn(&mut Checkpoint)| {
+            let mut checkpoint = small();
+            change(&mut checkpoint);
+            load(&checkpoint.to_bytes().unwrap()).unwrap_err().to_string()
+        };
+        let missing = message(|c| drop(c.tensors.remove("bn1.bias")));
+        assert!(missing.contains("bn1.bias is missing"), "{missing}");
+        let surplus = message(|c| drop(c.tensors.insert("ema".into(), TensorData::Count(1))));
+        assert!(surplus.contains("ema does not belong"), "{surplus}");
+        let shape = message(|c| {
+            drop(c.tensors.insert("fc.bias".into(), TensorData::from_values(&[2], vec![0.0; 2])))
+        });
+        assert!(shape.contains("fc.bias is F32 [2], expected F32 [64]"), "{shape}");
+        let nan = message(|c| {
+            let values = vec![f32::NAN; 64];
+            c.tensors.insert("fc.bias".into(), TensorData::from_values(&[64], values));
+        });
+        assert!(nan.contains("fc.bias has NaN at position 0"), "{nan}");
+    }
+
+    #[test]
+    fn impossible_sizes_are_refused_before_anything_is_allocated() {
+        let mut checkpoint = small();
+        let NetworkSpec::Generator(spec) = &mut checkpoint.spec else { unreachable!() };
+        spec.widths = vec![usize::MAX / 2; 3];
+        let error = load(&checkpoint.to_bytes().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("expected 1 to 65536"), "{error}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Pictures: a batch of images laid out in one, and saved.
+
+use std::io;
+use std::path::Path;
+
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use ndarray::ArrayView4;
+
+use crate::atomic::{self, WriteError};
+use crate::pixels;
+
+/// Pixels between and around the images of a grid.
+pub const PADDING: usize = 2;
+
+/// The number of columns that makes a grid of `count` images as square as it can be, the wider way.
+///
+/// ```
+/// use dcgan_core::grid::square_columns;
+/// assert_eq!([1, 2, 7, 16, 17].map(square_columns), [1, 2, 3, 4, 5]);
+/// ```
+pub fn square_columns(count: usize) -> usize {
+    (1..).find(|side| side * side >= count).unwrap_or(1)
+}
+
+/// Lays images `[N, C, H, W]` in [-1, 1] out row by row, `columns` a row, on black.
+///
+/// PyTorch equivalent: `torchvision.utils.make_grid(images, nrow=columns, padding=2)` of images in that range.
+///
+/// # Panics
+/// If `columns` is 0, or the images have neither one nor three channels.
+pub fn grid(images: ArrayView4<f32>, columns: usize) -> DynamicImage {
+    let (count, channels, height, width) = images.dim();
+    assert!(columns > 0, "a grid needs at least one column");
+    assert!(matches!(channels, 1 | 3), "images have 1 or 3 channels, these have {channels}");
+    let columns = columns.min(count.max(1));
+    let rows = count.div_ceil(columns);
+    let side = |cells: usize, size: usize| cells * (size + PADDING) + PADDING;
+    let (grid_width, grid_height) = (side(columns, width), side(rows, height));
+    let mut bytes = vec![0; grid_width * grid_height * channels];
+    for ((n, c, y, x), value) in images.indexed_iter() {
+        let grid_y = side(n / columns, height) + y;
+        let grid_x = side(n % columns, width) + x;
+        bytes[(grid_y * grid_width + grid_x) * channels + c] = pixels::to_u8(*value);
+    }
+    picture(grid_width, grid_height, channels, bytes)
+}
+
+fn picture(width: usize, height: usize, channels: usize, bytes: Vec<u8>) -> DynamicImage {
+    let (width, height) = (width as u32, height as u32);
+    let picture = match channels {
+        1 => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        _ => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
+    };
+    picture.expect("width * height * channels bytes")
+}
+
+/// Saves a picture as PNG, atomically.
+///
+/// # Errors
+/// [`WriteError`] names the path; an old file there is kept.
+pub fn save_png(picture: &DynamicImage, path: &Path) -> Result<(), WriteError> {
+    let mut encoded = io::Cursor::new(Vec::new());
+    let result = picture.write_to(&mut encoded, ImageFormat::Png);
+    atomic::write(path, |file| {
+        result.map_err(io::Error::other)?;
+        io::Write::write_all(file, encoded.get_ref())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array4;
+
+    use super::*;
+
+    /// Seven images, two wide and three high, three a row: neither square nor rows x columns.
+    #[test]
+    fn every_image_stands_in_its_place_upright() {
+        let images = Array4::from_shape_fn((7, 1, 3, 2), |(n, _, y, x)| {
+            pixels::from_u8((10 + n * 10 + y * 2 + x) as u8)
+        });
+        let picture = grid(images.view(), 3).into_luma8();
+        assert_eq!(picture.dimensions(), (3 * 4 + 2, 3 * 5 + 2));
+        for n in 0..7u32 {
+            for (y, x) in [(0, 0), (2, 0), (1, 1)] {
+                let pixel = picture.get_pixel(2 + (n % 3) * 4 + x, 2 + (n / 3) * 5 + y);
+                assert_eq!(u32::from(pixel.0[0]), 10 + n * 10 + y * 2 + x, "image {n}, row {y}, column {x}");
+            }
+        }
+        assert_eq!(picture.get_pixel(2 + 4, 2 + 10).0[0], 0, "an empty cell is black");
+    }
+
+    #[test]
+    fn colours_keep_their_order_and_a_lone_image_its_size() {
+        let colour = [-1.0, 0.0, 1.0];
+        let images = Array4::from_shape_fn((1, 3, 2, 2), |(_, c, _, _)| colour[c]);
+        let picture = grid(images.view(), 8).into_rgb8();
+        assert_eq!(picture.dimensions(), (6, 6));
+        assert_eq!(picture.get_pixel(3, 3).0, [0, 128, 255]);
+    }
+}

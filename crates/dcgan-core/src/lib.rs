@@ -1,0 +1,24 @@
+//! What the crates of the DCGAN pipeline share, and nothing that any one of them needs alone.
+//!
+//! - [`spec`]: an architecture as plain data, and the names and shapes of its tensors
+//! - [`checkpoint`]: a network in a safetensors file that describes itself
+//! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
+//! - [`metadata`]: what an exported generator says of itself
+//! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
+//! - [`atomic`]: files that are either whole or as they were
+//!
+//! Latents are [`Array2<f32>`](ndarray::Array2) `[N, latent]`, images
+//! [`Array4<f32>`](ndarray::Array4) `[N, C, H, W]` in [-1, 1]: the types that the crates exchange.
+//! No machine learning engine is known here.
+
+pub mod atomic;
+pub mod checkpoint;
+pub mod grid;
+pub mod latent;
+pub mod metadata;
+pub mod pixels;
+pub mod rng;
+pub mod spec;
+
+pub use checkpoint::{Checkpoint, TensorData, TrainingRecord};
+pub use spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec};
