@@ -1,0 +1,136 @@
+//! What a device computes: the blocks that the networks are made of, each one operation on dfdx's tape.
+//!
+//! Two implementations: [`Native`](crate::native::Native) with this crate's own kernels for the CPU, and
+//! [`Portable`](crate::portable::Portable) in dfdx's public operations for any device. Layers, training and
+//! sampling are written once, over [`Engine`].
+
+use dfdx::prelude::*;
+
+pub use crate::kernels::adam::AdamStep;
+pub use crate::kernels::batch_norm::Activation;
+
+/// Feature maps of `C` channels and side `S`: `[C, S, S, N]`, the batch innermost and of any size.
+pub type MapShape<const C: usize, const S: usize> = (Const<C>, Const<S>, Const<S>, usize);
+/// `F` features of each image: `[F, N]`.
+pub type FeatureShape<const F: usize> = (Const<F>, usize);
+
+/// A tensor of an engine's device.
+pub type Array<S, E, T = NoneTape> = Tensor<S, f32, <E as Engine>::Device, T>;
+/// The gradients of a backward pass.
+pub type Grads<E> = Gradients<f32, <E as Engine>::Device>;
+/// The tape that records a forward pass for it.
+pub type Recorder<E> = OwnedTape<f32, <E as Engine>::Device>;
+/// A device's storage of floats.
+pub type Buffer<E> = <<E as Engine>::Device as Storage<f32>>::Vec;
+/// What went wrong on a device, such as a lack of memory.
+pub type DeviceError<E> = <<E as Engine>::Device as HasErr>::Err;
+/// The result of an operation on a device.
+pub type DeviceResult<X, E> = Result<X, DeviceError<E>>;
+
+/// Which gradients a backward pass has to compute; an engine may leave the others out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those of weights and biases.
+    pub parameters: bool,
+    /// That of the input.
+    pub input: bool,
+}
+
+impl Wanted {
+    /// A network's own update: its input is data.
+    pub const PARAMETERS: Self = Self { parameters: true, input: false };
+    /// Sampling.
+    pub const NOTHING: Self = Self { parameters: false, input: false };
+    /// A network that another one's gradient passes through.
+    pub const INPUT: Self = Self { parameters: false, input: true };
+
+    /// The same for a layer whose input is another layer's output.
+    pub(crate) fn inside(self) -> Self {
+        Self { input: true, ..self }
+    }
+}
+
+/// BatchNorm's parameters and the statistics to use.
+pub struct Norm<'a, const C: usize, E: Engine> {
+    /// PyTorch's `weight`, `[C]`.
+    pub scale: &'a Array<Rank1<C>, E>,
+    /// PyTorch's `bias`, `[C]`.
+    pub bias: &'a Array<Rank1<C>, E>,
+    /// The statistics to use instead of the batch's.
+    pub running: Option<&'a Statistics<C, E>>,
+}
+
+/// Mean and variance of each channel.
+pub struct Statistics<const C: usize, E: Engine> {
+    /// The means, `[C]`.
+    pub mean: Array<Rank1<C>, E>,
+    /// The variances, `[C]`; those of a batch are divided by the count less one, as PyTorch stores them.
+    pub variance: Array<Rank1<C>, E>,
+}
+
+/// A block's result and, where it used them, the batch's statistics.
+pub type Normalised<const C: usize, const S: usize, E, T> =
+    (Array<MapShape<C, S>, E, T>, Option<Statistics<C, E>>);
+
+/// The operations of a DCGAN on one device.
+///
+/// Sizes are checked when a network is compiled: a block whose sides do not fit is an error of the build.
+pub trait Engine: Sized + 'static {
+    /// The dfdx device that holds the tensors.
+    type Device: Device<f32>;
+
+    /// `activation(norm(conv2d(x, weight)))`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, HALF, HALF, N]`.
+    ///
+    /// # Errors
+    /// If the device fails, for instance for lack of memory; so do all operations here.
+    fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, Self::Device>>(
+        x: Array<MapShape<C, S>, Self, T>,
+        weight: &Array<Rank4<O, C, 4, 4>, Self>,
+        norm: Option<Norm<O, Self>>,
+        activation: Activation,
+        wanted: Wanted,
+    ) -> DeviceResult<Normalised<O, HALF, Self, T>, Self>;
+
+    /// `activation(norm(conv_transpose2d(x, weight)))`: `[I, S, S, N]`, `[I, C, 4, 4]` to
+    /// `[C, TWICE, TWICE, N]`.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    fn up<const I: usize, const C: usize, const S: usize, const TWICE: usize, T: Tape<f32, Self::Device>>(
+        x: Array<MapShape<I, S>, Self, T>,
+        weight: &Array<Rank4<I, C, 4, 4>, Self>,
+        norm: Option<Norm<C, Self>>,
+        activation: Activation,
+        wanted: Wanted,
+    ) -> DeviceResult<Normalised<C, TWICE, Self, T>, Self>;
+
+    /// `weight x + bias`: `[I, N]`, `[O, I]`, `[O]` to `[O, N]`.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    fn linear<const I: usize, const O: usize, T: Tape<f32, Self::Device>>(
+        x: Array<FeatureShape<I>, Self, T>,
+        weight: &Array<Rank2<O, I>, Self>,
+        bias: &Array<Rank1<O>, Self>,
+        wanted: Wanted,
+    ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self>;
+
+    /// One step of Adam on one parameter and its moments.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    fn adam<S: Shape>(
+        step: AdamStep,
+        parameter: &mut Array<S, Self>,
+        moments: &mut [Buffer<Self>; 2],
+        gradient: &Buffer<Self>,
+    ) -> DeviceResult<(), Self>;
+
+    /// Copies floats from a tensor to `values`, in row-major order.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    fn read<S: Shape>(tensor: &Array<S, Self>, values: &mut [f32]) {
+        tensor.copy_into(values);
+    }
+}

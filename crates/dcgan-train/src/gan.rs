@@ -1,0 +1,199 @@
+//! A generator and a discriminator that learn from each other: one training step, and sampling.
+
+use dfdx::prelude::*;
+
+use crate::adam::{Adam, AdamConfig};
+use crate::arch::Architecture;
+use crate::engine::{Array, DeviceResult, Engine, Grads, Wanted};
+use crate::init::{self, initialised};
+use crate::layers::Layer;
+use crate::loss::{bce_with_logits, mean_probability, scalar};
+use crate::state::{self, StateDict};
+
+/// Settings of the losses and optimizers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GanConfig {
+    /// The discriminator's target for real images, and the generator's for its own: 0.9.
+    pub real_label: f32,
+    /// The discriminator's target for generated images: 0.1.
+    pub fake_label: f32,
+    /// The optimizer of both networks.
+    pub adam: AdamConfig,
+}
+
+impl Default for GanConfig {
+    fn default() -> Self {
+        Self { real_label: 0.9, fake_label: 0.1, adam: AdamConfig::default() }
+    }
+}
+
+/// What a step says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct StepStats {
+    /// The discriminator's loss: on real and on generated images, added.
+    pub loss_d: f32,
+    /// The generator's loss.
+    pub loss_g: f32,
+    /// The discriminator's mean probability that real images are real.
+    pub d_x: f32,
+    /// The same of generated images, in the discriminator's update.
+    pub d_g_z: f32,
+}
+
+/// Both networks and their optimizers on one device.
+pub struct Gan<A: Architecture, E: Engine> {
+    device: E::Device,
+    config: GanConfig,
+    generator: A::Generator<E>,
+    discriminator: A::Discriminator<E>,
+    adam_g: Adam<E>,
+    adam_d: Adam<E>,
+}
+
+impl<A: Architecture, E: Engine> Gan<A, E> {
+    /// New networks whose weights come from `seed`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn new(device: &E::Device, config: GanConfig, seed: u64) -> DeviceResult<Self, E> {
+        let generator = initialised::<E, _>(device, seed, init::GENERATOR)?;
+        let discriminator = initialised::<E, _>(device, seed, init::DISCRIMINATOR)?;
+        Ok(Self::from_networks(device, config, generator, discriminator))
+    }
+
+    /// Networks with the values of two state dicts, and optimizers that have made no step.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// As [`state::from_state_dict`].
+    pub fn from_state_dicts(
+        device: &E::Device,
+        config: GanConfig,
+        generator: &StateDict,
+        discriminator: &StateDict,
+    ) -> DeviceResult<Self, E> {
+        let generator = state::from_state_dict::<E, _>(device, generator)?;
+        let discriminator = state::from_state_dict::<E, _>(device, discriminator)?;
+        Ok(Self::from_networks(device, config, generator, discriminator))
+    }
+
+    fn from_networks(
+        device: &E::Device,
+        config: GanConfig,
+        generator: A::Generator<E>,
+        discriminator: A::Discriminator<E>,
+    ) -> Self {
+        let (adam_g, adam_d) = (Adam::new(config.adam), Adam::new(config.adam));
+        Self { device: device.clone(), config, generator, discriminator, adam_g, adam_d }
+    }
+
+    /// One update of the discriminator (real and generated images as separate batches) and one of the
+    /// generator, with fresh latents for each.
+    ///
+    /// `real` is `[C, S, S, N]` in [-1, 1], `latents` the two batches of latents, `[latent, N]` each.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn step(
+        &mut self,
+        real: Array<A::Images, E>,
+        latents: [Array<A::Latents, E>; 2],
+    ) -> DeviceResult<StepStats, E> {
+        let [for_discriminator, for_generator] = latents;
+        let (loss_d, d_x, d_g_z) = self.step_discriminator(real, for_discriminator)?;
+        let loss_g = self.step_generator(for_generator)?;
+        Ok(StepStats { loss_d, loss_g, d_x, d_g_z })
+    }
+
+    /// Gradients of the discriminator's loss on real images and on generated ones, with the statistics that
+    /// [`StepStats`] has of them: loss, D(x), D(G(z)).
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn discriminator_gradients(
+        &mut self,
+        real: Array<A::Images, E>,
+        latents: Array<A::Latents, E>,
+    ) -> DeviceResult<(Grads<E>, [f32; 3]), E> {
+        let fake = self.generator.train(latents, Wanted::NOTHING)?;
+        // The gradients of the first pass are handed to the second, which adds to them: the first one's
+        // activations are gone by then.
+        let grads = Grads::<E>::leaky();
+        let (grads, loss_real, d_x) = self.judge(real, self.config.real_label, grads)?;
+        let (grads, loss_fake, d_g_z) = self.judge(fake, self.config.fake_label, grads)?;
+        Ok((grads, [loss_real + loss_fake, d_x, d_g_z]))
+    }
+
+    /// Gradients of the generator's loss, and the loss.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn generator_gradients(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<(Grads<E>, f32), E> {
+        let fake = self.generator.train(latents.traced(Grads::<E>::leaky()), Wanted::PARAMETERS)?;
+        let logits = self.discriminator.train(fake, Wanted::INPUT)?;
+        let loss = bce_with_logits::<E, _>(logits, self.config.real_label)?;
+        let value = scalar::<E, _>(&loss);
+        Ok((loss.try_backward()?, value))
+    }
+
+    /// The generator's state dict.
+    pub fn generator_state(&mut self) -> StateDict {
+        state::state_dict::<E, _>(&mut self.generator)
+    }
+
+    /// The discriminator's state dict.
+    pub fn discriminator_state(&mut self) -> StateDict {
+        state::state_dict::<E, _>(&mut self.discriminator)
+    }
+
+    /// Both networks, generator first.
+    pub fn networks(&mut self) -> (&mut A::Generator<E>, &mut A::Discriminator<E>) {
+        (&mut self.generator, &mut self.discriminator)
+    }
+
+    /// The generator, to sample from.
+    pub fn generator(&self) -> &A::Generator<E> {
+        &self.generator
+    }
+
+    /// The device that the networks are on.
+    pub fn device(&self) -> &E::Device {
+        &self.device
+    }
+
+    /// The discriminator's half of [`Gan::step`]: loss, D(x), D(G(z)).
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn step_discriminator(
+        &mut self,
+        real: Array<A::Images, E>,
+        latents: Array<A::Latents, E>,
+    ) -> DeviceResult<(f32, f32, f32), E> {
+        let (grads, [loss, d_x, d_g_z]) = self.discriminator_gradients(real, latents)?;
+        self.adam_d.step(&mut self.discriminator, grads)?;
+        Ok((loss, d_x, d_g_z))
+    }
+
+    fn step_generator(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<f32, E> {
+        let (grads, loss) = self.generator_gradients(latents)?;
+        self.adam_g.step(&mut self.generator, grads)?;
+        Ok(loss)
+    }
+
+    /// The discriminator's loss on a batch, added to `grads`, and its mean probability.
+    fn judge(
+        &mut self,
+        images: Array<A::Images, E>,
+        label: f32,
+        grads: Grads<E>,
+    ) -> DeviceResult<(Grads<E>, f32, f32), E> {
+        let logits = self.discriminator.train(images.traced(grads), Wanted::PARAMETERS)?;
+        let probability = mean_probability::<E>(&logits.retaped());
+        let loss = bce_with_logits::<E, _>(logits, label)?;
+        let value = scalar::<E, _>(&loss);
+        Ok((loss.try_backward()?, value, probability))
+    }
+}

@@ -1,0 +1,52 @@
+//! BatchNorm (Ioffe and Szegedy, 2015): parameters and running statistics; an engine does the arithmetic.
+
+use dcgan_core::spec::BATCH_NORM_MOMENTUM;
+use dfdx::prelude::*;
+
+use super::Visitor;
+use crate::engine::{Array, DeviceResult, Engine, Norm, Statistics};
+
+/// BatchNorm over `C` channels.
+///
+/// PyTorch equivalent: `torch.nn.BatchNorm2d(C)`.
+pub struct BatchNorm<const C: usize, E: Engine> {
+    scale: Array<Rank1<C>, E>,
+    bias: Array<Rank1<C>, E>,
+    running: Statistics<C, E>,
+    batches: u64,
+}
+
+impl<const C: usize, E: Engine> BatchNorm<C, E> {
+    pub(super) fn build(device: &E::Device) -> DeviceResult<Self, E> {
+        let running = Statistics { mean: device.try_zeros()?, variance: device.try_ones()? };
+        Ok(Self { scale: device.try_zeros()?, bias: device.try_zeros()?, running, batches: 0 })
+    }
+
+    /// To normalise with the statistics of the batch.
+    pub(super) fn batch(&self) -> Norm<'_, C, E> {
+        Norm { scale: &self.scale, bias: &self.bias, running: None }
+    }
+
+    /// To normalise with the running statistics.
+    pub(super) fn running(&self) -> Norm<'_, C, E> {
+        Norm { scale: &self.scale, bias: &self.bias, running: Some(&self.running) }
+    }
+
+    /// Moves the running statistics towards those of a batch.
+    pub(super) fn remember(&mut self, batch: Option<Statistics<C, E>>) -> DeviceResult<(), E> {
+        let Some(batch) = batch else { return Ok(()) };
+        let (keep, take) = (1.0 - BATCH_NORM_MOMENTUM, BATCH_NORM_MOMENTUM);
+        self.running.mean.try_axpy(keep, &batch.mean, take)?;
+        self.running.variance.try_axpy(keep, &batch.variance, take)?;
+        self.batches += 1;
+        Ok(())
+    }
+
+    pub(super) fn visit<V: Visitor<E>>(&mut self, index: usize, visitor: &mut V) -> Result<(), V::Error> {
+        visitor.parameter(&format!("bn{index}.weight"), &mut self.scale)?;
+        visitor.parameter(&format!("bn{index}.bias"), &mut self.bias)?;
+        visitor.statistic(&format!("bn{index}.running_mean"), &mut self.running.mean)?;
+        visitor.statistic(&format!("bn{index}.running_var"), &mut self.running.variance)?;
+        visitor.count(&format!("bn{index}.num_batches_tracked"), &mut self.batches)
+    }
+}

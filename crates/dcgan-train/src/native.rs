@@ -1,0 +1,240 @@
+//! The CPU engine: this crate's kernels as operations on dfdx's tape.
+
+use dfdx::prelude::*;
+
+use crate::engine::{
+    Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Grads, MapShape, Norm,
+    Normalised, Statistics, Wanted,
+};
+use crate::kernels::adam;
+use crate::kernels::batch_norm::{self, Moments};
+use crate::kernels::conv::{self, ConvShape};
+use crate::kernels::linear::{self, LinearShape};
+use crate::lend::{lend, lend_mut};
+
+/// dfdx tensors on the CPU, computed by [`kernels`](crate::kernels).
+#[derive(Clone, Copy, Debug)]
+pub struct Native;
+
+/// A convolution, or the same thing seen from its other side.
+#[derive(Clone, Copy)]
+enum Direction {
+    Down,
+    Up,
+}
+
+impl Direction {
+    fn forward(self, shape: ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
+        let mut y = match self {
+            Self::Down => vec![0.0; shape.small()],
+            Self::Up => vec![0.0; shape.large()],
+        };
+        match self {
+            Self::Down => conv::forward(shape, x, weight, &mut y),
+            Self::Up => conv::input_gradient(shape, x, weight, &mut y),
+        }
+        y
+    }
+
+    /// Adds the gradient of the weight to `weight`.
+    fn weight_gradient(self, shape: ConvShape, x: &[f32], gradient: &[f32], weight: &mut [f32]) {
+        match self {
+            Self::Down => conv::weight_gradient(shape, x, gradient, weight),
+            Self::Up => conv::weight_gradient(shape, gradient, x, weight),
+        }
+    }
+
+    /// Adds the gradient of the input to `x`.
+    fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: &[f32], x: &mut [f32]) {
+        match self {
+            Self::Down => conv::input_gradient(shape, gradient, weight, x),
+            Self::Up => conv::forward(shape, gradient, weight, x),
+        }
+    }
+}
+
+/// What BatchNorm's backward pass needs of its forward pass.
+struct Kept<const K: usize> {
+    before: Vec<f32>,
+    moments: Moments,
+    scale: Array<Rank1<K>, Native>,
+    bias: Array<Rank1<K>, Native>,
+}
+
+impl<const K: usize> Kept<K> {
+    fn norm(&self) -> batch_norm::Norm<'_> {
+        batch_norm::Norm { scale: lend(&self.scale), bias: lend(&self.bias), moments: &self.moments }
+    }
+}
+
+impl Engine for Native {
+    type Device = Cpu;
+
+    fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, Cpu>>(
+        x: Array<MapShape<C, S>, Self, T>,
+        weight: &Array<Rank4<O, C, 4, 4>, Self>,
+        norm: Option<Norm<O, Self>>,
+        activation: Activation,
+        wanted: Wanted,
+    ) -> DeviceResult<Normalised<O, HALF, Self, T>, Self> {
+        const { assert!(S == 2 * HALF, "a convolution of stride 2 halves the side") };
+        let batch = x.shape().3;
+        let shape = ConvShape { channels: C, outputs: O, side: S, batch };
+        block(Direction::Down, shape, (x, (Const, Const, Const, batch)), weight, norm, activation, wanted)
+    }
+
+    fn up<const I: usize, const C: usize, const S: usize, const TWICE: usize, T: Tape<f32, Cpu>>(
+        x: Array<MapShape<I, S>, Self, T>,
+        weight: &Array<Rank4<I, C, 4, 4>, Self>,
+        norm: Option<Norm<C, Self>>,
+        activation: Activation,
+        wanted: Wanted,
+    ) -> DeviceResult<Normalised<C, TWICE, Self, T>, Self> {
+        const { assert!(TWICE == 2 * S, "a transposed convolution of stride 2 doubles the side") };
+        let batch = x.shape().3;
+        let shape = ConvShape { channels: C, outputs: I, side: TWICE, batch };
+        block(Direction::Up, shape, (x, (Const, Const, Const, batch)), weight, norm, activation, wanted)
+    }
+
+    fn linear<const I: usize, const O: usize, T: Tape<f32, Cpu>>(
+        x: Array<FeatureShape<I>, Self, T>,
+        weight: &Array<Rank2<O, I>, Self>,
+        bias: &Array<Rank1<O>, Self>,
+        wanted: Wanted,
+    ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self> {
+        let (x, mut tape) = x.split_tape();
+        let shape = LinearShape { inputs: I, outputs: O, batch: x.shape().1 };
+        let y = linear::forward(shape, lend(&x), lend(weight), lend(bias));
+        let y = x.device().try_tensor_from_vec(y, (Const, shape.batch))?;
+        let (weight, bias, output) = (weight.clone(), bias.clone(), y.clone());
+        tape.add_backward_op(move |grads| {
+            let gradient = take(grads, &output)?;
+            if wanted.parameters {
+                linear::weight_gradient(shape, lend(&x), &gradient, grads.get_or_alloc_mut(&weight)?);
+                linear::bias_gradient(&gradient, shape.batch, grads.get_or_alloc_mut(&bias)?);
+            }
+            if wanted.input {
+                linear::input_gradient(shape, &gradient, lend(&weight), grads.get_or_alloc_mut(&x)?);
+            }
+            Ok(())
+        });
+        Ok(y.put_tape(tape))
+    }
+
+    fn adam<S: Shape>(
+        step: AdamStep,
+        parameter: &mut Array<S, Self>,
+        [first, second]: &mut [Buffer<Self>; 2],
+        gradient: &Buffer<Self>,
+    ) -> DeviceResult<(), Self> {
+        adam::update(step, lend_mut(parameter), first, second, gradient);
+        Ok(())
+    }
+
+    fn read<S: Shape>(tensor: &Array<S, Self>, values: &mut [f32]) {
+        values.copy_from_slice(lend(tensor));
+    }
+}
+
+/// A block's values and, of BatchNorm with the batch's statistics, those and what its gradient needs.
+type Forward<const K: usize> = (Vec<f32>, Option<Statistics<K, Native>>, Option<Kept<K>>);
+
+/// Convolution, BatchNorm where there is one, and activation, as one operation.
+#[allow(clippy::type_complexity)] // the types of `Engine::down` and `Engine::up`
+fn block<const K: usize, X: Shape, Y: Shape, W: Shape, T: Tape<f32, Cpu>>(
+    direction: Direction,
+    shape: ConvShape,
+    (x, output_shape): (Array<X, Native, T>, Y),
+    weight: &Array<W, Native>,
+    norm: Option<Norm<K, Native>>,
+    activation: Activation,
+    wanted: Wanted,
+) -> DeviceResult<(Array<Y, Native, T>, Option<Statistics<K, Native>>), Native> {
+    let inference = norm.as_ref().is_some_and(|norm| norm.running.is_some());
+    assert!(!(inference && T::OWNS_TAPE), "running statistics are for sampling: there are no gradients");
+    let (x, mut tape) = x.split_tape();
+    let y = direction.forward(shape, lend(&x), lend(weight));
+    let (y, statistics, kept) = finish(x.device(), y, norm, activation)?;
+    let y = x.device().try_tensor_from_vec(y, output_shape)?;
+    let (weight, output) = (weight.clone(), y.clone());
+    tape.add_backward_op(move |grads| {
+        let mut gradient = take(grads, &output)?;
+        match &kept {
+            Some(kept) => norm_gradient(grads, kept, activation, wanted, &mut gradient)?,
+            None => batch_norm::activation_gradient(lend(&output), activation, &mut gradient),
+        }
+        if wanted.parameters {
+            direction.weight_gradient(shape, lend(&x), &gradient, grads.get_or_alloc_mut(&weight)?);
+        }
+        if wanted.input {
+            direction.input_gradient(shape, &gradient, lend(&weight), grads.get_or_alloc_mut(&x)?);
+        }
+        Ok(())
+    });
+    Ok((y.put_tape(tape), statistics))
+}
+
+/// What follows the convolution: BatchNorm where there is one, and the activation.
+fn finish<const K: usize>(
+    device: &Cpu,
+    mut y: Vec<f32>,
+    norm: Option<Norm<K, Native>>,
+    activation: Activation,
+) -> DeviceResult<Forward<K>, Native> {
+    let Some(Norm { scale, bias, running }) = norm else {
+        batch_norm::activate(&mut y, activation);
+        return Ok((y, None, None));
+    };
+    let moments = match running {
+        None => batch_norm::moments(&y, K),
+        Some(running) => {
+            Moments { mean: lend(&running.mean).to_vec(), variance: lend(&running.variance).to_vec() }
+        }
+    };
+    let count = y.len() / K;
+    let kept = Kept { before: y, moments, scale: scale.clone(), bias: bias.clone() };
+    let y = batch_norm::normalise(&kept.before, kept.norm(), activation);
+    if running.is_some() {
+        return Ok((y, None, None));
+    }
+    Ok((y, Some(statistics(device, &kept.moments, count)?), Some(kept)))
+}
+
+/// The batch's statistics as BatchNorm remembers them: the variance divided by the count less one.
+fn statistics<const K: usize>(
+    device: &Cpu,
+    moments: &Moments,
+    count: usize,
+) -> DeviceResult<Statistics<K, Native>, Native> {
+    let unbiased = count as f32 / (count as f32 - 1.0);
+    let variance = moments.variance.iter().map(|variance| variance * unbiased).collect();
+    Ok(Statistics {
+        mean: device.try_tensor_from_vec(moments.mean.clone(), (Const,))?,
+        variance: device.try_tensor_from_vec(variance, (Const,))?,
+    })
+}
+
+/// Takes `gradient` back through the activation and BatchNorm.
+fn norm_gradient<const K: usize>(
+    grads: &mut Grads<Native>,
+    kept: &Kept<K>,
+    activation: Activation,
+    wanted: Wanted,
+    gradient: &mut [f32],
+) -> DeviceResult<(), Native> {
+    let (scale, bias) = batch_norm::normalise_gradient(&kept.before, kept.norm(), activation, gradient);
+    if wanted.parameters {
+        add(grads.get_or_alloc_mut(&kept.scale)?, &scale);
+        add(grads.get_or_alloc_mut(&kept.bias)?, &bias);
+    }
+    Ok(())
+}
+
+fn add(sum: &mut [f32], values: &[f32]) {
+    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+}
+
+/// Moves the gradient of an output, which nothing needs afterwards, out of the map.
+fn take<S: Shape>(grads: &mut Grads<Native>, output: &Array<S, Native>) -> DeviceResult<Vec<f32>, Native> {
+    Ok(std::mem::take(&mut **grads.get_or_alloc_mut(output)?))
+}

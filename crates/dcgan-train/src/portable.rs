@@ -1,0 +1,188 @@
+//! Any dfdx device, in dfdx's public operations alone: the reference that faster engines are tested against,
+//! and the first road to CUDA.
+//!
+//! dfdx has no convolution on stable Rust. With the batch innermost one is a `gather` of rows and a matrix
+//! product, with no permutation: a map as `[C * S * S, N]` has a row a pixel, and a zero row appended stands
+//! for the padding.
+
+use std::marker::PhantomData;
+
+use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
+use dfdx::prelude::*;
+
+use crate::engine::{
+    Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, MapShape, Norm, Normalised,
+    Statistics, Wanted,
+};
+
+/// dfdx tensors on device `D`, computed by dfdx.
+///
+/// It always computes all gradients: dfdx's operations have no other way.
+#[derive(Clone, Copy, Debug)]
+pub struct Portable<D>(PhantomData<D>);
+
+/// A matrix of `R` rows and any number of columns.
+type Rows<R, D, T> = Tensor<(R, usize), f32, D, T>;
+
+impl<D: Device<f32>> Engine for Portable<D> {
+    type Device = D;
+
+    fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, D>>(
+        x: Array<MapShape<C, S>, Self, T>,
+        weight: &Array<Rank4<O, C, 4, 4>, Self>,
+        norm: Option<Norm<O, Self>>,
+        activation: Activation,
+        _: Wanted,
+    ) -> DeviceResult<Normalised<O, HALF, Self, T>, Self> {
+        const { assert!(S == 2 * HALF, "a convolution of stride 2 halves the side") };
+        let batch = x.shape().3;
+        let pixels = x.try_reshape_like(&(C * S * S, batch))?;
+        let patches = gather(pixels, patch_index(C, S))?; // [C * 16 * HALF * HALF, N]
+        let patches = patches.try_reshape_like(&(C * 16, HALF * HALF * batch))?;
+        let weight = weight.retaped::<T>().try_reshape_like(&(Const::<O>, C * 16))?;
+        let y = weight.try_matmul(patches)?; // [O, HALF * HALF * N]
+        let (y, statistics) = normalise(y, norm)?;
+        let y = activate(y, activation)?;
+        Ok((y.try_reshape_like(&(Const, Const, Const, batch))?, statistics))
+    }
+
+    fn up<const I: usize, const C: usize, const S: usize, const TWICE: usize, T: Tape<f32, D>>(
+        x: Array<MapShape<I, S>, Self, T>,
+        weight: &Array<Rank4<I, C, 4, 4>, Self>,
+        norm: Option<Norm<C, Self>>,
+        activation: Activation,
+        _: Wanted,
+    ) -> DeviceResult<Normalised<C, TWICE, Self, T>, Self> {
+        const { assert!(TWICE == 2 * S, "a transposed convolution of stride 2 doubles the side") };
+        let batch = x.shape().3;
+        let x = x.try_reshape_like(&(Const::<I>, S * S * batch))?;
+        let weight = weight.retaped::<T>().try_reshape_like(&(Const::<I>, C * 16))?;
+        let products = weight.try_permute::<(usize, Const<I>), Axes2<1, 0>>()?.try_matmul(x)?;
+        let products = products.try_reshape_like(&(C * 16 * S * S, batch))?;
+        let terms = gather(products, term_index(C, S))?; // [4 * C * TWICE * TWICE, N]
+        let terms = terms.try_reshape_like(&(4usize, C * TWICE * TWICE * batch))?;
+        let y = terms.try_sum::<(usize,), Axis<0>>()?;
+        let y = y.try_reshape_like(&(Const::<C>, TWICE * TWICE * batch))?;
+        let (y, statistics) = normalise(y, norm)?;
+        let y = activate(y, activation)?;
+        Ok((y.try_reshape_like(&(Const, Const, Const, batch))?, statistics))
+    }
+
+    fn linear<const I: usize, const O: usize, T: Tape<f32, D>>(
+        x: Array<FeatureShape<I>, Self, T>,
+        weight: &Array<Rank2<O, I>, Self>,
+        bias: &Array<Rank1<O>, Self>,
+        _: Wanted,
+    ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self> {
+        let y = weight.retaped::<T>().try_matmul(x)?;
+        let shape = *y.shape();
+        y.try_add(bias.retaped::<T>().try_broadcast_like::<_, Axis<1>>(&shape)?)
+    }
+
+    fn adam<S: Shape>(
+        step: AdamStep,
+        parameter: &mut Array<S, Self>,
+        [first, second]: &mut [Buffer<Self>; 2],
+        gradient: &Buffer<Self>,
+    ) -> DeviceResult<(), Self> {
+        let AdamStep { learning_rate: lr, betas, eps, time } = step;
+        let config = AdamConfig { lr, betas, eps, weight_decay: None };
+        config.try_update(time, parameter, first, second, gradient)
+    }
+}
+
+/// Gathers rows of a matrix by index, where an index past the last row means a row of zeros.
+fn gather<D: Device<f32>, T: Tape<f32, D>>(
+    rows: Rows<usize, D, T>,
+    index: Vec<usize>,
+) -> Result<Rows<usize, D, T>, D::Err> {
+    let device = rows.device().clone();
+    let zero = device.try_zeros_like(&(1usize, rows.shape().1))?;
+    let rows = (rows, zero).try_concat_along(Axis::<0>)?;
+    let count = index.len();
+    rows.try_gather(device.try_tensor_from_vec(index, (count,))?)
+}
+
+/// For each channel, kernel position and small pixel the large pixel, of a map of this side.
+fn patch_index(channels: usize, side: usize) -> Vec<usize> {
+    let (half, padding) = (side / 2, channels * side * side);
+    let mut index = Vec::with_capacity(channels * 16 * half * half);
+    for c in 0..channels {
+        for (ky, kx) in grid(4) {
+            index.extend(grid(half).map(|(i, j)| {
+                let (y, x) = (2 * i + ky, 2 * j + kx); // one too large, for the padding
+                let inside = (1..=side).contains(&y) && (1..=side).contains(&x);
+                if inside { (c * side + y - 1) * side + x - 1 } else { padding }
+            }));
+        }
+    }
+    index
+}
+
+/// For each of four terms, channel and large pixel the product `[C, 4, 4, S, S]` that it adds.
+fn term_index(channels: usize, side: usize) -> Vec<usize> {
+    let padding = channels * 16 * side * side;
+    let mut index = Vec::with_capacity(16 * channels * side * side);
+    for (ty, tx) in grid(2) {
+        for c in 0..channels {
+            index.extend(grid(2 * side).map(|(y, x)| {
+                // Pixel y is reached from small pixel i through ky = y + 1 - 2i.
+                let (ky, kx) = ((y + 1) % 2 + 2 * ty, (x + 1) % 2 + 2 * tx);
+                let small = |at: usize, k: usize| (at + 1).checked_sub(k).map(|at| at / 2);
+                match (small(y, ky), small(x, kx)) {
+                    (Some(i), Some(j)) if i < side && j < side => {
+                        (((c * 4 + ky) * 4 + kx) * side + i) * side + j
+                    }
+                    _ => padding,
+                }
+            }));
+        }
+    }
+    index
+}
+
+/// All `(row, column)` of a square, row by row.
+fn grid(side: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..side * side).map(move |index| (index / side, index % side))
+}
+
+/// BatchNorm over the rows of `[C, pixels * N]`, with the batch's statistics or given ones.
+#[allow(clippy::type_complexity)] // the types of the engine's blocks
+fn normalise<const C: usize, D: Device<f32>, T: Tape<f32, D>>(
+    x: Rows<Const<C>, D, T>,
+    norm: Option<Norm<C, Portable<D>>>,
+) -> Result<(Rows<Const<C>, D, T>, Option<Statistics<C, Portable<D>>>), D::Err> {
+    let Some(Norm { scale, bias, running }) = norm else { return Ok((x, None)) };
+    let shape = *x.shape();
+    let mean = match running {
+        Some(running) => running.mean.retaped::<T>(),
+        None => x.retaped::<T>().try_mean::<Rank1<C>, Axis<1>>()?,
+    };
+    let kept_mean = mean.retaped::<NoneTape>();
+    let centered = x.try_sub(mean.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
+    let variance = match running {
+        Some(running) => running.variance.retaped::<T>(),
+        None => centered.retaped::<T>().try_square()?.try_mean::<Rank1<C>, Axis<1>>()?,
+    };
+    let kept_variance = variance.retaped::<NoneTape>();
+    let deviation = variance.try_add(BATCH_NORM_EPS)?.try_sqrt()?;
+    let factor = scale.retaped::<T>().try_div(deviation)?;
+    let y = centered.try_mul(factor.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
+    let y = y.try_add(bias.retaped::<T>().try_broadcast_like::<_, Axis<1>>(&shape)?)?;
+    if running.is_some() {
+        return Ok((y, None));
+    }
+    let unbiased = shape.1 as f32 / (shape.1 as f32 - 1.0);
+    Ok((y, Some(Statistics { mean: kept_mean, variance: kept_variance.try_mul(unbiased)? })))
+}
+
+fn activate<S: Shape, D: Device<f32>, T: Tape<f32, D>>(
+    x: Tensor<S, f32, D, T>,
+    activation: Activation,
+) -> Result<Tensor<S, f32, D, T>, D::Err> {
+    match activation {
+        Activation::Relu => x.try_relu(),
+        Activation::LeakyRelu => x.try_prelu(LEAKY_SLOPE),
+        Activation::Tanh => x.try_tanh(),
+    }
+}

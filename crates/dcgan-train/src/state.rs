@@ -1,0 +1,130 @@
+//! Between networks and checkpoints: PyTorch's state dict.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use dcgan_core::TensorData;
+use dfdx::prelude::*;
+
+use crate::engine::{Array, DeviceError, DeviceResult, Engine, Grads};
+use crate::layers::{FIRST_CONVOLUTION, Layer, Visitor};
+
+/// The names and values of PyTorch's `state_dict()`.
+pub type StateDict = BTreeMap<String, TensorData>;
+
+/// A network's state dict.
+///
+/// PyTorch equivalent: `module.state_dict()`.
+pub fn state_dict<E: Engine, L: Layer<E>>(layer: &mut L) -> StateDict {
+    let mut save = Save(StateDict::new());
+    let Ok(()) = Layer::<E>::visit(layer, FIRST_CONVOLUTION, &mut save);
+    save.0
+}
+
+/// A network with the values of a state dict.
+///
+/// PyTorch equivalent: `module.load_state_dict(state)`.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If a tensor is missing or of another shape: a checkpoint that was loaded has all of them.
+pub fn from_state_dict<E: Engine, L: Layer<E>>(device: &E::Device, state: &StateDict) -> DeviceResult<L, E> {
+    let mut layer = L::build(device)?;
+    layer.visit(FIRST_CONVOLUTION, &mut Load(state))?;
+    Ok(layer)
+}
+
+/// The gradients of a network's parameters, by PyTorch's names; zeros where there is none.
+pub fn gradients<E: Engine, L: Layer<E>>(layer: &mut L, grads: &mut Grads<E>) -> DeviceResult<StateDict, E> {
+    let mut save = SaveGradients { grads, state: StateDict::new() };
+    layer.visit(FIRST_CONVOLUTION, &mut save)?;
+    Ok(save.state)
+}
+
+struct SaveGradients<'a, E: Engine> {
+    grads: &'a mut Grads<E>,
+    state: StateDict,
+}
+
+impl<E: Engine> Visitor<E> for SaveGradients<'_, E> {
+    type Error = DeviceError<E>;
+
+    fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        self.grads.get_or_alloc_mut(tensor)?;
+        self.state.insert(name.to_owned(), tensor_data::<S, E>(&self.grads.get(tensor)));
+        Ok(())
+    }
+
+    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
+        Ok(())
+    }
+
+    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
+        Ok(())
+    }
+}
+
+fn tensor_data<S: Shape, E: Engine>(tensor: &Array<S, E>) -> TensorData {
+    let mut values = vec![0.0; tensor.shape().num_elements()];
+    E::read(tensor, &mut values);
+    let shape: Vec<usize> = tensor.shape().concrete().into();
+    TensorData::from_values(&shape, values)
+}
+
+struct Save(StateDict);
+
+impl<E: Engine> Visitor<E> for Save {
+    type Error = Infallible;
+
+    fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> Result<(), Infallible> {
+        self.0.insert(name.to_owned(), tensor_data::<S, E>(tensor));
+        Ok(())
+    }
+
+    fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> Result<(), Infallible> {
+        self.0.insert(name.to_owned(), tensor_data::<S, E>(tensor));
+        Ok(())
+    }
+
+    fn count(&mut self, name: &str, count: &mut u64) -> Result<(), Infallible> {
+        self.0.insert(name.to_owned(), TensorData::Count(*count as i64));
+        Ok(())
+    }
+}
+
+struct Load<'a>(&'a StateDict);
+
+impl Load<'_> {
+    fn fill<S: Shape, E: Engine>(&self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        let Some(TensorData::F32(values)) = self.0.get(name) else {
+            panic!("the state dict has no tensor {name}");
+        };
+        let shape: Vec<usize> = tensor.shape().concrete().into();
+        assert_eq!(values.shape(), shape, "the shape of {name}");
+        let values = values.iter().copied().collect();
+        *tensor = tensor.device().try_tensor_from_vec(values, *tensor.shape())?;
+        Ok(())
+    }
+}
+
+impl<E: Engine> Visitor<E> for Load<'_> {
+    type Error = DeviceError<E>;
+
+    fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        self.fill::<S, E>(name, tensor)
+    }
+
+    fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        self.fill::<S, E>(name, tensor)
+    }
+
+    fn count(&mut self, name: &str, count: &mut u64) -> DeviceResult<(), E> {
+        let Some(TensorData::Count(value)) = self.0.get(name) else {
+            panic!("the state dict has no count {name}");
+        };
+        *count = (*value).try_into().unwrap_or(0);
+        Ok(())
+    }
+}
