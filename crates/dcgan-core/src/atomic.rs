@@ -27,6 +27,19 @@ pub fn write(
     try_write(path, fill).map_err(|source| WriteError { path: path.to_owned(), source })
 }
 
+/// Makes a folder where it is missing and checks that files can be written there: better to learn it before
+/// hours of work than after.
+///
+/// # Errors
+/// [`WriteError`] names the folder.
+pub fn check_folder(folder: &Path) -> Result<(), WriteError> {
+    let check = || {
+        fs::create_dir_all(folder)?;
+        tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?.close()
+    };
+    check().map_err(|source| WriteError { path: folder.to_owned(), source })
+}
+
 fn try_write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if target.is_dir() || target.file_name().is_none() {
@@ -84,6 +97,17 @@ mod tests {
         write(&path, |file| file.write_all(b"text")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"text");
         assert!(write(folder.path(), |_| Ok(())).is_err());
+    }
+
+    #[test]
+    fn a_folder_is_made_and_a_file_in_its_place_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, file) = (folder.path().join("a/b"), folder.path().join("file"));
+        check_folder(&made).unwrap();
+        assert_eq!(fs::read_dir(&made).unwrap().count(), 0, "nothing is left there");
+        fs::write(&file, b"text").unwrap();
+        let error = check_folder(&file.join("c")).unwrap_err().to_string();
+        assert!(error.contains("file/c"), "{error}");
     }
 
     #[cfg(unix)]

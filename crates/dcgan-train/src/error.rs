@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::CheckpointError;
 
+use crate::data::DataError;
+
 /// A training or sampling run cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -17,6 +19,22 @@ pub enum TrainError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The dataset cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The losses are no numbers any more.
+    #[error(
+        "the losses are no longer finite at step {step} (D {loss_d}, G {loss_g}): \
+         the run diverged, try a smaller --learning-rate"
+    )]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+        /// The discriminator's loss.
+        loss_d: f32,
+        /// The generator's loss.
+        loss_g: f32,
+    },
     /// A checkpoint of an architecture that is not compiled in.
     #[error(
         "{} holds an architecture that this program was not built for ({found}): it knows {known}",

@@ -1,10 +1,10 @@
-//! The families of random numbers of a training run: each need has its own, so that none disturbs another.
+//! The families of random numbers: each need has its own, so that none disturbs another.
 
 /// Initial weights; the index is the network's.
 pub const WEIGHTS: u64 = 1;
-/// Latents of training; the index counts the batches drawn so far.
+/// Latents of training; the index counts the batches of latents drawn so far.
 pub const LATENTS: u64 = 2;
-/// The order of the data; the index is the epoch.
+/// The order of the data; the index is the epoch, from 0.
 pub const SHUFFLE: u64 = 3;
-/// Latents of the sample grids.
-pub const SAMPLES: u64 = 4;
+/// Drawn pictures; the index is the picture's and the seed 0, so that they are one dataset.
+pub const DRAWING: u64 = 4;

@@ -284,3 +284,82 @@ fn add_row(shape: ConvShape, small: &[f32], i: usize, weight: &[f32], large: Sha
 fn ranges(len: usize, step: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..len).step_by(step).map(move |start| (start, step.min(len - start)))
 }
+
+#[cfg(test)]
+mod tests {
+    use dcgan_core::rng::Rng;
+
+    use super::*;
+
+    const SHAPES: [ConvShape; 5] = [
+        ConvShape { channels: 3, outputs: 5, side: 8, batch: 1 },
+        ConvShape { channels: 2, outputs: 4, side: 2, batch: 3 },
+        ConvShape { channels: 5, outputs: 3, side: 6, batch: 17 },
+        // More than one block of channels and of pixels.
+        ConvShape { channels: 50, outputs: 2, side: 8, batch: 130 },
+        ConvShape { channels: 30, outputs: 33, side: 4, batch: 300 },
+    ];
+
+    fn random(count: usize, seed: u64) -> Vec<f32> {
+        let mut rng = Rng::new(seed);
+        (0..count).map(|_| rng.normal() as f32).collect()
+    }
+
+    /// Calls back with the indices into large map, small map and weight of every product of the definition.
+    fn for_each_product(shape: ConvShape, mut f: impl FnMut(usize, usize, usize)) {
+        let ConvShape { channels, outputs, side, batch } = shape;
+        let half = side / 2;
+        for (o, c, k) in
+            (0..outputs).flat_map(|o| (0..channels).flat_map(move |c| (0..16).map(move |k| (o, c, k))))
+        {
+            for (i, j) in (0..half * half).map(|p| (p / half, p % half)) {
+                let (y, x) = ((2 * i + k / 4).wrapping_sub(1), (2 * j + k % 4).wrapping_sub(1));
+                if y < side && x < side {
+                    for n in 0..batch {
+                        let large = ((c * side + y) * side + x) * batch + n;
+                        let small = ((o * half + i) * half + j) * batch + n;
+                        f(large, small, (o * channels + c) * 16 + k);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The relative error, in norms, of what was added to a destination that held ones.
+    fn error(found: &[f32], expected: &[f64]) -> f64 {
+        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+        let difference = norm(&mut found.iter().zip(expected).map(|(f, e)| f64::from(*f) - 1.0 - e));
+        difference / norm(&mut expected.iter().copied())
+    }
+
+    #[test]
+    fn the_three_kernels_are_the_definition_in_f64() {
+        for shape in SHAPES {
+            let (large, small) = (random(shape.large(), 1), random(shape.small(), 2));
+            let weight = random(shape.weight(), 3);
+            let mut expected = [vec![0.0; small.len()], vec![0.0; large.len()], vec![0.0; weight.len()]];
+            for_each_product(shape, |l, s, w| {
+                let [at_large, at_small, at_weight] = [large[l], small[s], weight[w]].map(f64::from);
+                expected[0][s] += at_large * at_weight;
+                expected[1][l] += at_small * at_weight;
+                expected[2][w] += at_large * at_small;
+            });
+            let mut found = [vec![1.0; small.len()], vec![1.0; large.len()], vec![1.0; weight.len()]];
+            forward(shape, &large, &weight, &mut found[0]);
+            input_gradient(shape, &small, &weight, &mut found[1]);
+            weight_gradient(shape, &large, &small, &mut found[2]);
+            for (kernel, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let error = error(found, expected);
+                assert!(error < 2e-6, "{shape:?}, kernel {kernel}: relative error {error}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic = "the weight of"]
+    fn a_slice_of_another_size_is_refused() {
+        let shape = SHAPES[0];
+        let (large, mut small) = (vec![0.0; shape.large()], vec![0.0; shape.small()]);
+        forward(shape, &large, &[0.0; 3], &mut small);
+    }
+}

@@ -1,0 +1,100 @@
+//! Every setting of a training run.
+
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+
+use crate::adam::AdamConfig;
+use crate::arch::Arch;
+use crate::data::DatasetKind;
+use crate::gan::GanConfig;
+
+/// Settings of a training run: the flags of `dcgan-train`, with their defaults.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+pub struct TrainConfig {
+    /// Where the images come from
+    #[arg(long, default_value = "cifar10")]
+    pub dataset: DatasetKind,
+    /// Folder of the dataset; `shapes` needs none
+    #[arg(long, alias = "data_dir", value_name = "DIR", default_value = "data")]
+    pub data_dir: PathBuf,
+    /// The networks to train
+    #[arg(long, default_value = "dcgan64")]
+    pub arch: Arch,
+    /// Images a batch; an epoch's last batch has what is left
+    #[arg(long, alias = "batch_size", value_name = "N", allow_negative_numbers = true, default_value = "128", value_parser = at_least_one::<usize>())]
+    pub batch_size: usize,
+    /// Passes over the dataset
+    #[arg(long, alias = "num_epochs", value_name = "N", allow_negative_numbers = true, default_value = "100", value_parser = at_least_one::<u64>())]
+    pub num_epochs: u64,
+    /// Stop after this many steps, even within an epoch
+    #[arg(long, alias = "max_steps", value_name = "N", allow_negative_numbers = true, value_parser = at_least_one::<u64>())]
+    pub max_steps: Option<u64>,
+    /// Adam's learning rate, for both networks
+    #[arg(long, alias = "learning_rate", value_name = "RATE", allow_negative_numbers = true, default_value = "0.0002", value_parser = learning_rate)]
+    pub learning_rate: f64,
+    /// Adam's decay of the first moment
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true, default_value = "0.5", value_parser = decay)]
+    pub beta1: f64,
+    /// Epochs between checkpoints and sample grids
+    #[arg(long, alias = "save_interval", value_name = "N", allow_negative_numbers = true, default_value = "10", value_parser = at_least_one::<u64>())]
+    pub save_interval: u64,
+    /// What weights, shuffles and latents are drawn from
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
+    pub seed: u64,
+    /// Folder of the checkpoints
+    #[arg(long, alias = "checkpoint_dir", value_name = "DIR", default_value = "checkpoints")]
+    pub checkpoint_dir: PathBuf,
+    /// Folder of metrics and sample grids
+    #[arg(long, alias = "output_dir", value_name = "DIR", default_value = "outputs")]
+    pub output_dir: PathBuf,
+    /// Memory for decoded images, in MiB; those beyond are decoded again each epoch
+    #[arg(
+        long,
+        alias = "cache_mib",
+        value_name = "MIB",
+        allow_negative_numbers = true,
+        default_value_t = 1024
+    )]
+    pub cache_mib: usize,
+}
+
+impl TrainConfig {
+    /// Losses and optimizers as these settings have them.
+    pub fn gan(&self) -> GanConfig {
+        let defaults = AdamConfig::default();
+        let betas = [self.beta1, defaults.betas[1]];
+        GanConfig {
+            adam: AdamConfig { learning_rate: self.learning_rate, betas, ..defaults },
+            ..Default::default()
+        }
+    }
+}
+
+/// Where a network is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DeviceKind {
+    /// CUDA where the program was built with it and a GPU is found, else the CPU
+    Auto,
+    /// The CPU
+    Cpu,
+    /// An NVIDIA GPU
+    Cuda,
+}
+
+/// Takes whole numbers from 1 on.
+pub fn at_least_one<T: TryFrom<u64> + Clone + Send + Sync>() -> RangedU64ValueParser<T> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    number(text, "a number above 0", |rate| rate > 0.0 && rate.is_finite())
+}
+
+fn decay(text: &str) -> Result<f64, String> {
+    number(text, "a number from 0 up to, not including, 1", |decay| (0.0..1.0).contains(&decay))
+}
+
+fn number(text: &str, expected: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {
+    text.parse().ok().filter(|number| fits(*number)).ok_or_else(|| format!("expected {expected}"))
+}

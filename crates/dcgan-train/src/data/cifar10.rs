@@ -1,0 +1,196 @@
+//! CIFAR-10's binary version.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use image::{DynamicImage, RgbImage};
+
+use super::{DataError, Dataset};
+
+/// The files that hold training images.
+pub(super) const FILES: [&str; 5] =
+    ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
+
+/// The folder that the archive unpacks to.
+pub(super) const SUBFOLDER: &str = "cifar-10-batches-bin";
+
+/// Bytes of a record: a label, then the red, the green and the blue plane, each row by row.
+pub(super) const RECORD: u64 = 1 + 3 * PLANE as u64;
+
+const SIDE: usize = 32;
+const PLANE: usize = SIDE * SIDE;
+
+/// The training images of CIFAR-10, read record by record from `data_batch_1.bin` to `data_batch_5.bin`.
+///
+/// Files may be missing and may hold any number of records. Labels are not used.
+///
+/// PyTorch equivalent: `torchvision.datasets.CIFAR10(root, train=True)`, in the same order.
+#[derive(Debug)]
+pub struct Cifar10 {
+    files: Vec<RecordFile>,
+}
+
+impl Cifar10 {
+    /// Opens the files in `data_dir` itself or else in its `cifar-10-batches-bin`.
+    ///
+    /// # Errors
+    /// When there is none, one cannot be read, or one does not consist of whole records.
+    pub fn open(data_dir: &Path) -> Result<Self, DataError> {
+        for folder in [data_dir.to_owned(), data_dir.join(SUBFOLDER)] {
+            let files: Vec<_> = FILES
+                .iter()
+                .filter_map(|name| RecordFile::open(folder.join(name)).transpose())
+                .collect::<Result<_, _>>()?;
+            if !files.is_empty() {
+                return Ok(Self { files });
+            }
+        }
+        Err(DataError::NoCifar10 { folder: data_dir.to_owned() })
+    }
+}
+
+impl Dataset for Cifar10 {
+    fn len(&self) -> usize {
+        self.files.iter().map(|file| file.records).sum()
+    }
+
+    fn picture(&self, index: usize) -> Result<DynamicImage, DataError> {
+        let mut record = index;
+        for file in &self.files {
+            if record < file.records {
+                return Ok(file.picture(record)?.into());
+            }
+            record -= file.records;
+        }
+        panic!("picture {index} of {}", self.len());
+    }
+}
+
+#[derive(Debug)]
+struct RecordFile {
+    path: PathBuf,
+    /// Locked from the seek to the read, so that two readers do not move each other's position.
+    file: Mutex<File>,
+    records: usize,
+}
+
+impl RecordFile {
+    /// `None` when there is no such file.
+    fn open(path: PathBuf) -> Result<Option<Self>, DataError> {
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
+        let (metadata, file) = match opened {
+            Ok(opened) => opened,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(reason) => return Err(DataError::Read { path, reason }),
+        };
+        if metadata.is_dir() {
+            return Err(DataError::Read { path, reason: ErrorKind::IsADirectory.into() });
+        }
+        let size = metadata.len();
+        if size == 0 || size % RECORD != 0 {
+            return Err(DataError::Cifar10Size { path, size });
+        }
+        Ok(Some(Self { path, file: Mutex::new(file), records: (size / RECORD) as usize }))
+    }
+
+    fn picture(&self, record: usize) -> Result<RgbImage, DataError> {
+        let mut planes = [0; 3 * PLANE];
+        self.read(record as u64 * RECORD + 1, &mut planes)
+            .map_err(|reason| DataError::Read { path: self.path.clone(), reason })?;
+        Ok(RgbImage::from_fn(SIDE as u32, SIDE as u32, |x, y| {
+            let pixel = y as usize * SIDE + x as usize;
+            image::Rgb([planes[pixel], planes[PLANE + pixel], planes[2 * PLANE + pixel]])
+        }))
+    }
+
+    fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A record whose planes hold `f(channel, row, column)`.
+    fn record(f: impl Fn(usize, usize, usize) -> u8) -> Vec<u8> {
+        let planes = (0..3 * PLANE).map(|i| f(i / PLANE, i % PLANE / SIDE, i % SIDE));
+        std::iter::once(9).chain(planes).collect()
+    }
+
+    fn plain(value: u8) -> Vec<u8> {
+        record(|_, _, _| value)
+    }
+
+    #[test]
+    fn planes_are_red_green_blue_and_row_major() {
+        let folder = tempfile::tempdir().unwrap();
+        let second = record(|channel, row, column| (channel * 100 + row * 2 + column) as u8);
+        fs::write(folder.path().join(FILES[0]), [plain(7), second].concat()).unwrap();
+        let dataset = Cifar10::open(folder.path()).unwrap();
+        assert_eq!(dataset.len(), 2);
+        assert!(dataset.picture(0).unwrap().as_bytes().iter().all(|&byte| byte == 7));
+        let picture = dataset.picture(1).unwrap().into_rgb8();
+        assert_eq!(picture.dimensions(), (32, 32));
+        // `get_pixel` takes x, the column, first.
+        assert_eq!(picture.get_pixel(0, 0).0, [0, 100, 200]);
+        assert_eq!(picture.get_pixel(31, 0).0, [31, 131, 231]);
+        assert_eq!(picture.get_pixel(3, 20).0, [43, 143, 243]);
+    }
+
+    #[test]
+    fn records_go_on_across_files_of_different_lengths() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join(SUBFOLDER);
+        fs::create_dir(&inner).unwrap();
+        for (name, values) in [(FILES[0], vec![10]), (FILES[2], vec![30, 31, 32]), (FILES[4], vec![50, 51])] {
+            fs::write(inner.join(name), values.into_iter().flat_map(plain).collect::<Vec<_>>()).unwrap();
+        }
+        let dataset = Cifar10::open(folder.path()).unwrap();
+        let values: Vec<u8> = (0..dataset.len()).map(|i| dataset.picture(i).unwrap().as_bytes()[0]).collect();
+        assert_eq!(values, [10, 30, 31, 32, 50, 51]);
+    }
+
+    #[test]
+    fn a_file_of_a_wrong_size_is_named_with_both_sizes() {
+        for size in [0, 3072, 3074] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(FILES[0]), plain(1)).unwrap();
+            fs::write(folder.path().join(FILES[1]), vec![0; size]).unwrap();
+            let message = Cifar10::open(folder.path()).unwrap_err().to_string();
+            for part in [FILES[1], "3073", &format!("found {size} bytes")] {
+                assert!(message.contains(part), "{part:?} is not in: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_files_the_error_says_what_to_put_where() {
+        let folder = tempfile::tempdir().unwrap();
+        for data_dir in [folder.path().to_owned(), folder.path().join("missing")] {
+            let message = Cifar10::open(&data_dir).unwrap_err().to_string();
+            for part in [&data_dir.display().to_string(), FILES[0], FILES[4], SUBFOLDER] {
+                assert!(message.contains(part), "{part:?} is not in: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_shrinks_while_in_use_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILES[0]);
+        fs::write(&path, plain(1)).unwrap();
+        let dataset = Cifar10::open(folder.path()).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
+        let message = dataset.picture(0).unwrap_err().to_string();
+        assert!(message.contains(FILES[0]), "{message}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Real images as training batches: from a folder on disk to bytes `[N, C, S, S]`, ahead of training.
+//!
+//! - [`Dataset`] is where pictures come from: [`Cifar10`], [`Folder`] or [`Shapes`]
+//! - [`Fitter`] brings a picture of any size and colour to the architecture's
+//! - [`Loader`] shuffles, decodes, fits and batches on a thread of its own
+//!
+//! Pixels stay bytes up to the consumer, which maps them to [-1, 1] with
+//! [`dcgan_core::pixels::from_u8`]: a quarter of the memory, and one definition of the range.
+//!
+//! ```
+//! use dcgan_train::data::{Loader, LoaderConfig, Shapes};
+//!
+//! let config = LoaderConfig { size: 32, channels: 3, batch_size: 16, ..LoaderConfig::default() };
+//! let mut loader = Loader::start(Box::new(Shapes::new(32)?), config)?;
+//! let batch = loader.next_batch()?;
+//! assert_eq!((batch.count, batch.pixels.len()), (16, 16 * 3 * 32 * 32));
+//! # Ok::<(), dcgan_train::data::DataError>(())
+//! ```
+
+use std::path::Path;
+
+use image::DynamicImage;
+
+mod cache;
+mod cifar10;
+mod epoch;
+mod error;
+mod fit;
+mod folder;
+mod jpeg;
+mod loader;
+mod outline;
+mod shapes;
+
+pub use cifar10::Cifar10;
+pub use error::DataError;
+pub use fit::Fitter;
+pub use folder::Folder;
+pub use loader::{Batch, Loader, LoaderConfig, epoch_batches};
+pub use shapes::Shapes;
+
+/// A numbered collection of pictures of any size.
+///
+/// PyTorch equivalent: a map-style `torch.utils.data.Dataset` without labels.
+pub trait Dataset: Send {
+    /// How many pictures there are, broken ones included.
+    fn len(&self) -> usize;
+
+    /// Picture `index` of `0..len()`, decoded and at least 1x1; the same index gives the same picture.
+    ///
+    /// # Errors
+    /// When this one picture cannot be read or decoded; the message names it. Others may still be good.
+    ///
+    /// # Panics
+    /// If `index` is not below [`len`](Dataset::len).
+    fn picture(&self, index: usize) -> Result<DynamicImage, DataError>;
+
+    /// Whether there is no picture at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The datasets by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DatasetKind {
+    /// CIFAR-10, the binary version
+    Cifar10,
+    /// Any tree of PNG, JPEG, WebP and BMP files
+    Folder,
+    /// Drawn by the program: no file is needed
+    Shapes,
+}
+
+impl DatasetKind {
+    /// Its name, such as `cifar10`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "cifar10",
+            Self::Folder => "folder",
+            Self::Shapes => "shapes",
+        }
+    }
+
+    /// Opens the dataset in `data_dir`, which [`DatasetKind::Shapes`] ignores; it draws at `size` instead.
+    ///
+    /// # Errors
+    /// When the folder holds no such dataset, or a damaged one; the message says what to put where.
+    pub fn open(self, data_dir: &Path, size: usize) -> Result<Box<dyn Dataset>, DataError> {
+        Ok(match self {
+            Self::Cifar10 => Box::new(Cifar10::open(data_dir)?),
+            Self::Folder => Box::new(Folder::open(data_dir)?),
+            Self::Shapes => Box::new(Shapes::new(size)?),
+        })
+    }
+}

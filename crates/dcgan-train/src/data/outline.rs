@@ -1,0 +1,135 @@
+//! Signed distances to the outlines of simple figures.
+//!
+//! Points are `(x, y)` with y upwards; each figure about fills the unit circle. A distance is negative inside,
+//! and right near the outline, where antialiasing needs it; far from it some are only a lower bound.
+
+use std::f32::consts::{PI, TAU};
+
+/// A point of the plane.
+pub(super) type Point = (f32, f32);
+
+/// The figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Outline {
+    Circle,
+    Ring,
+    Crescent,
+    Heart,
+    Cross,
+    /// A number of round petals.
+    Flower(u32),
+    /// A number of points, and how far from the centre the corners between them lie.
+    Star(u32, f32),
+}
+
+/// Every figure that is drawn, equally often.
+pub(super) const OUTLINES: [Outline; 12] = [
+    Outline::Circle,
+    Outline::Ring,
+    Outline::Crescent,
+    Outline::Heart,
+    Outline::Cross,
+    Outline::Flower(5),
+    // A polygon is a star whose inner corners lie on the straight line between its points: at cos(pi / n).
+    Outline::Star(3, 0.5),
+    Outline::Star(4, std::f32::consts::FRAC_1_SQRT_2),
+    Outline::Star(6, 0.866_025_4),
+    Outline::Star(4, 0.38),
+    Outline::Star(5, 0.45),
+    Outline::Star(8, 0.68),
+];
+
+impl Outline {
+    /// The signed distance from a point.
+    pub(super) fn distance(self, p: Point) -> f32 {
+        match self {
+            Self::Circle => circle(p, 0.9),
+            Self::Ring => (length(p) - 0.72).abs() - 0.23,
+            Self::Crescent => circle(p, 0.95).max(-circle((p.0 - 0.42, p.1 - 0.12), 0.75)),
+            Self::Heart => heart(p),
+            Self::Cross => rectangle(p, (0.95, 0.34)).min(rectangle(p, (0.34, 0.95))),
+            Self::Flower(petals) => flower(p, petals),
+            Self::Star(points, inner) => star(p, points, inner),
+        }
+    }
+}
+
+fn length((x, y): Point) -> f32 {
+    (x * x + y * y).sqrt()
+}
+
+fn circle(p: Point, radius: f32) -> f32 {
+    length(p) - radius
+}
+
+fn rectangle((x, y): Point, half: Point) -> f32 {
+    let (x, y) = (x.abs() - half.0, y.abs() - half.1);
+    length((x.max(0.0), y.max(0.0))) + x.max(y).min(0.0)
+}
+
+/// A square on its corner, with a half circle on each of its upper sides.
+fn heart((x, y): Point) -> f32 {
+    const HALF_DIAGONAL: f32 = 0.78;
+    const CENTRE: f32 = HALF_DIAGONAL / 2.0;
+    let (x, y) = (x.abs(), y + 0.1);
+    let square = (x + y.abs() - HALF_DIAGONAL) * std::f32::consts::FRAC_1_SQRT_2;
+    square.min(circle((x - CENTRE, y - CENTRE), CENTRE * std::f32::consts::SQRT_2))
+}
+
+fn flower(p: Point, petals: u32) -> f32 {
+    let (x, y) = into_wedge(p, petals);
+    circle((x - 0.6, y), 0.38).min(circle((x, y), 0.5))
+}
+
+fn star(p: Point, points: u32, inner: f32) -> f32 {
+    let (x, y) = into_wedge(p, points);
+    let corner = PI / points as f32;
+    let edge = (inner * libm::cosf(corner) - 1.0, inner * libm::sinf(corner));
+    ((x - 1.0) * edge.1 - y * edge.0) / length(edge)
+}
+
+/// Turns and mirrors a point into the first of `2 n` equal sectors, so that a figure with this symmetry needs
+/// its outline only there: from the positive x axis, where a point of it lies, up to an angle of pi / n.
+fn into_wedge((x, y): Point, n: u32) -> Point {
+    let sector = TAU / n as f32;
+    // Measured from the y axis, so that figures stand upright.
+    let angle = libm::atan2f(x, y);
+    let folded = (angle - sector * libm::roundf(angle / sector)).abs();
+    let radius = length((x, y));
+    (radius * libm::cosf(folded), radius * libm::sinf(folded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_cover_their_middle_and_end_within_the_frame() {
+        for outline in OUTLINES {
+            let has_hole = matches!(outline, Outline::Ring);
+            let centre = if has_hole { (0.72, 0.0) } else { (-0.4, 0.0) };
+            assert!(outline.distance(centre) < 0.0, "{outline:?} does not cover {centre:?}");
+            for step in 0..64 {
+                let angle = step as f32 * TAU / 64.0;
+                let p = (1.1 * angle.cos(), 1.1 * angle.sin());
+                assert!(outline.distance(p) > 0.0, "{outline:?} reaches {p:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn distances_change_by_one_per_unit_across_the_outline() {
+        for outline in OUTLINES {
+            // Leftwards from a point inside to the first crossing.
+            let mut x = -0.4;
+            while outline.distance((x, 0.02)) < 0.0 {
+                x -= 0.001;
+            }
+            let slope = |dx: f32, dy: f32| {
+                (outline.distance((x + dx, 0.02 + dy)) - outline.distance((x - dx, 0.02 - dy))) / 0.002
+            };
+            let gradient = length((slope(0.001, 0.0), slope(0.0, 0.001)));
+            assert!((gradient - 1.0).abs() < 0.02, "{outline:?} has slope {gradient} at x = {x}");
+        }
+    }
+}

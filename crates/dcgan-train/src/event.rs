@@ -1,0 +1,53 @@
+//! What a training run tells while it goes on.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
+
+use crate::gan::StepStats;
+use crate::metrics::Average;
+
+/// Something that happened; as text, a line for people.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The data is open and training begins.
+    Started {
+        /// Images of the dataset.
+        images: usize,
+        /// Steps an epoch, if none of them is broken.
+        steps_per_epoch: u64,
+        /// Images a step: fewer than asked for where the dataset is smaller than that.
+        batch_size: usize,
+    },
+    /// How it is going.
+    Progress {
+        /// The epoch, from 1.
+        epoch: u64,
+        /// The last epoch.
+        epochs: u64,
+        /// The step, from 1.
+        step: u64,
+        /// Means since the last report.
+        averages: Average,
+    },
+    /// An image cannot be used; why, with its name.
+    Skipped(String),
+    /// A file was written.
+    Saved(PathBuf),
+}
+
+impl Display for Event {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Self::Started { images, steps_per_epoch, batch_size } => {
+                write!(f, "{images} images, {steps_per_epoch} steps an epoch, {batch_size} images a step")
+            }
+            Self::Progress { epoch, epochs, step, averages: Average { stats, images_per_second } } => {
+                let StepStats { loss_d, loss_g, d_x, d_g_z } = stats;
+                write!(f, "epoch {epoch}/{epochs}  step {step}  loss D {loss_d:.3}  loss G {loss_g:.3}  ")?;
+                write!(f, "D(x) {d_x:.3}  D(G(z)) {d_g_z:.3}  {images_per_second:.1} images/s")
+            }
+            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
+            Self::Saved(path) => write!(f, "saved {}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `dcgan-train`: trains a DCGAN, and draws samples of a checkpoint.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use dcgan_core::{grid, latent};
+use dcgan_train::config::{DeviceKind, TrainConfig, at_least_one};
+use dcgan_train::device::{self, OnDevice};
+use dcgan_train::engine::Engine;
+use dcgan_train::sampler::sample_checkpoint;
+use dcgan_train::trainer::train;
+
+/// Trains a DCGAN on images, or samples from one that was trained
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    train: TrainConfig,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Draws a grid of images from a generator's checkpoint
+    Sample(SampleArgs),
+}
+
+#[derive(clap::Args)]
+struct SampleArgs {
+    /// A generator that dcgan-train saved
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+    /// How many images
+    #[arg(long, alias = "num_images", value_name = "N", allow_negative_numbers = true, default_value = "16", value_parser = at_least_one::<usize>())]
+    num_images: usize,
+    /// Image k is that of seed N + k
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
+    seed: u64,
+    /// Images a row [default: as square as possible]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one::<usize>())]
+    columns: Option<usize>,
+    /// The picture to write, a PNG
+    #[arg(long, value_name = "FILE", default_value = "generated.png")]
+    output: PathBuf,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// What the work runs on.
+#[derive(clap::Args)]
+struct Machine {
+    /// Where to compute
+    #[arg(long, default_value = "auto")]
+    device: DeviceKind,
+    /// Threads of the CPU [default: one for each processor]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one::<usize>())]
+    threads: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dcgan-train: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Some(Command::Sample(args)) => args.machine.run(Sample(&args)),
+        None => cli.machine.run(Train(&cli.train)),
+    }
+}
+
+impl Machine {
+    fn run<W: OnDevice<Output = anyhow::Result<()>>>(&self, work: W) -> anyhow::Result<()> {
+        let threads = self.threads.unwrap_or(0);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        pool.context("cannot start the threads of --threads")?;
+        device::run(self.device, work)?
+    }
+}
+
+struct Train<'a>(&'a TrainConfig);
+
+impl OnDevice for Train<'_> {
+    type Output = anyhow::Result<()>;
+
+    fn run<E: Engine>(self, device: E::Device, name: &str) -> Self::Output {
+        let arch = self.0.arch.name();
+        eprintln!("training {arch} on {} on the {name}", self.0.dataset.name());
+        train::<E>(self.0, &device, &mut |event| eprintln!("{event}"))?;
+        Ok(())
+    }
+}
+
+struct Sample<'a>(&'a SampleArgs);
+
+impl OnDevice for Sample<'_> {
+    type Output = anyhow::Result<()>;
+
+    fn run<E: Engine>(self, device: E::Device, _: &str) -> Self::Output {
+        let args = self.0;
+        let latents =
+            |spec: &dcgan_core::GeneratorSpec| latent::latents(args.seed, args.num_images, spec.latent);
+        let images = sample_checkpoint::<E>(&device, &args.checkpoint, latents)?;
+        let columns = args.columns.unwrap_or_else(|| grid::square_columns(args.num_images));
+        grid::save_png(&grid::grid(images.view(), columns), &args.output)?;
+        println!("{}: {} images", args.output.display(), args.num_images);
+        Ok(())
+    }
+}

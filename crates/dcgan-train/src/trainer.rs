@@ -1,0 +1,221 @@
+//! A training run: data in, checkpoints, sample grids and metrics out.
+
+use std::path::PathBuf;
+
+use dcgan_core::atomic::{self, WriteError};
+use dcgan_core::checkpoint::{Checkpoint, TrainingRecord};
+use dcgan_core::rng::Rng;
+use dcgan_core::spec::NetworkSpec;
+use dcgan_core::{grid, latent};
+
+use crate::arch::{Architecture, ForArchitecture};
+use crate::batch::{images_from_bytes, random_latents};
+use crate::config::TrainConfig;
+use crate::data::{Batch, Loader, LoaderConfig, epoch_batches};
+use crate::engine::Engine;
+use crate::error::TrainError;
+use crate::event::Event;
+use crate::gan::{Gan, StepStats};
+use crate::metrics::{Averages, Metrics, MetricsFile};
+use crate::sampler::sample;
+use crate::streams;
+
+/// Images of a sample grid.
+const GRID_IMAGES: usize = 64;
+
+/// Trains as `config` says on `device`, and tells `report` what happens.
+///
+/// # Errors
+/// [`TrainError`] says which file, folder or setting is wrong; checkpoints written before stay.
+pub fn train<E: Engine>(
+    config: &TrainConfig,
+    device: &E::Device,
+    report: &mut dyn FnMut(Event),
+) -> Result<(), TrainError> {
+    config.arch.run(Training::<E> { config, device, report })
+}
+
+struct Training<'a, E: Engine> {
+    config: &'a TrainConfig,
+    device: &'a E::Device,
+    report: &'a mut dyn FnMut(Event),
+}
+
+impl<E: Engine> ForArchitecture for Training<'_, E> {
+    type Output = Result<(), TrainError>;
+
+    fn run<A: Architecture>(self, name: &'static str) -> Self::Output {
+        let Self { config, device, report } = self;
+        let dataset = config.dataset.open(&config.data_dir, A::SIDE)?;
+        let images = dataset.len();
+        let loader = Loader::start(dataset, loader_config::<A>(config))?;
+        for folder in [&config.checkpoint_dir, &config.output_dir] {
+            atomic::check_folder(folder)?;
+        }
+        let steps_per_epoch = epoch_batches(images, config.batch_size) as u64;
+        report(Event::Started { images, steps_per_epoch, batch_size: config.batch_size.min(images) });
+        let gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
+        let metrics = MetricsFile::create(&config.output_dir.join("metrics.jsonl"))?;
+        Run {
+            config,
+            name,
+            gan,
+            loader,
+            metrics,
+            averages: Averages::new(),
+            steps: 0,
+            images_seen: 0,
+            report,
+        }
+        .all()
+    }
+}
+
+fn loader_config<A: Architecture>(config: &TrainConfig) -> LoaderConfig {
+    LoaderConfig {
+        size: A::SIDE,
+        channels: A::CHANNELS,
+        batch_size: config.batch_size,
+        seed: config.seed,
+        cache_bytes: config.cache_mib << 20,
+        ..LoaderConfig::default()
+    }
+}
+
+/// A run that goes on.
+struct Run<'a, A: Architecture, E: Engine> {
+    config: &'a TrainConfig,
+    name: &'static str,
+    gan: Gan<A, E>,
+    loader: Loader,
+    metrics: MetricsFile,
+    averages: Averages,
+    steps: u64,
+    images_seen: u64,
+    report: &'a mut dyn FnMut(Event),
+}
+
+impl<A: Architecture, E: Engine> Run<'_, A, E> {
+    fn all(mut self) -> Result<(), TrainError> {
+        for epoch in 1..=self.config.num_epochs {
+            let finished = self.epoch(epoch)?;
+            self.progress(epoch)?;
+            if finished || epoch == self.config.num_epochs {
+                self.save_grid(epoch)?;
+                self.save("final")?;
+                break;
+            }
+            if epoch.is_multiple_of(self.config.save_interval) {
+                self.save_grid(epoch)?;
+                self.save(&format!("epoch_{epoch}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains for an epoch; whether the run has reached its last step.
+    fn epoch(&mut self, epoch: u64) -> Result<bool, TrainError> {
+        loop {
+            let batch = self.loader.next_batch()?;
+            batch.broken.iter().for_each(|error| (self.report)(Event::Skipped(error.to_string())));
+            let last_of_epoch = batch.last_of_epoch;
+            let stats = self.step(&batch)?;
+            let metrics = Metrics { epoch, step: self.steps, images_seen: self.images_seen, stats };
+            self.metrics.write(&metrics, self.averages.add(&metrics, batch.count))?;
+            if !(stats.loss_d.is_finite() && stats.loss_g.is_finite()) {
+                return Err(TrainError::Diverged {
+                    step: self.steps,
+                    loss_d: stats.loss_d,
+                    loss_g: stats.loss_g,
+                });
+            }
+            if self.averages.due() {
+                self.progress(epoch)?;
+            }
+            if Some(self.steps) == self.config.max_steps {
+                return Ok(true);
+            }
+            if last_of_epoch {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn step(&mut self, batch: &Batch) -> Result<StepStats, TrainError> {
+        let device = self.gan.device().clone();
+        // Each step draws from streams of its own, so that going on from step N needs no memory of the others.
+        let latents = [0, 1].map(|which| {
+            let mut rng = Rng::stream(self.config.seed, streams::LATENTS, 2 * self.steps + which);
+            random_latents::<A, E>(&device, &mut rng, batch.count)
+        });
+        let [first, second] = latents;
+        let latents = [first.map_err(TrainError::device)?, second.map_err(TrainError::device)?];
+        let real = images_from_bytes::<A, E>(&device, &batch.pixels).map_err(TrainError::device)?;
+        self.steps += 1;
+        self.images_seen += batch.count as u64;
+        self.gan.step(real, latents).map_err(TrainError::device)
+    }
+
+    /// Reports the averages since the last report, if there is anything new.
+    fn progress(&mut self, epoch: u64) -> Result<(), TrainError> {
+        if let Some(averages) = self.averages.take() {
+            (self.report)(Event::Progress {
+                epoch,
+                epochs: self.config.num_epochs,
+                step: self.steps,
+                averages,
+            });
+            self.metrics.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Draws the images of the seeds from `--seed` on, the same ones each time.
+    fn save_grid(&mut self, epoch: u64) -> Result<(), TrainError> {
+        let latents = latent::latents(self.config.seed, GRID_IMAGES, A::LATENT);
+        let images = sample::<A, E>(self.gan.generator(), self.gan.device(), latents.view());
+        let images = images.map_err(TrainError::device)?;
+        let picture = grid::grid(images.view(), grid::square_columns(GRID_IMAGES));
+        let path = self.config.output_dir.join(format!("generated_epoch_{epoch}.png"));
+        self.saved(path.clone(), grid::save_png(&picture, &path))
+    }
+
+    /// Saves both networks.
+    fn save(&mut self, when: &str) -> Result<(), TrainError> {
+        let generator = NetworkSpec::Generator(A::generator(self.name));
+        let tensors = self.gan.generator_state();
+        self.save_network(when, Checkpoint { spec: generator, record: self.record(), tensors })?;
+        let discriminator = NetworkSpec::Discriminator(A::discriminator(self.name));
+        let tensors = self.gan.discriminator_state();
+        self.save_network(when, Checkpoint { spec: discriminator, record: self.record(), tensors })
+    }
+
+    fn save_network(&mut self, when: &str, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        let name = format!("{}_{when}.safetensors", checkpoint.spec.kind());
+        let path = self.config.checkpoint_dir.join(name);
+        self.saved(path.clone(), checkpoint.save(&path))
+    }
+
+    fn saved(&mut self, path: PathBuf, result: Result<(), WriteError>) -> Result<(), TrainError> {
+        result?;
+        (self.report)(Event::Saved(path));
+        Ok(())
+    }
+
+    fn record(&self) -> TrainingRecord {
+        let config = self.config;
+        let gan = config.gan();
+        let options = [
+            ("dataset", serde_json::json!(config.dataset.name())),
+            ("batch_size", config.batch_size.into()),
+            ("learning_rate", config.learning_rate.into()),
+            ("beta1", config.beta1.into()),
+            ("beta2", gan.adam.betas[1].into()),
+            ("real_label", f64::from(gan.real_label).into()),
+            ("fake_label", f64::from(gan.fake_label).into()),
+            ("seed", config.seed.into()),
+        ];
+        let options = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        TrainingRecord { steps: self.steps, images_seen: self.images_seen, options }
+    }
+}

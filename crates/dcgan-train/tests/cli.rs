@@ -1,0 +1,246 @@
+//! `dcgan-train` as a person uses it.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use dcgan_core::checkpoint::Checkpoint;
+use tempfile::TempDir;
+
+/// The program in an empty folder of its own.
+fn program(folder: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("dcgan-train").unwrap();
+    command.current_dir(folder.path());
+    command
+}
+
+/// What was printed to standard error, and the exit code.
+fn run(folder: &TempDir, arguments: &[&str]) -> (String, i32) {
+    let output = program(folder).args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!text.contains("panicked"), "{arguments:?}:\n{text}");
+    (text, output.status.code().unwrap())
+}
+
+fn fails(folder: &TempDir, arguments: &[&str], code: i32, parts: &[&str]) {
+    let (text, found) = run(folder, arguments);
+    assert_eq!(found, code, "{arguments:?}:\n{text}");
+    for part in parts {
+        assert!(text.contains(part), "{arguments:?} lacks {part:?}:\n{text}");
+    }
+}
+
+const SMALL: [&str; 8] =
+    ["--dataset", "shapes", "--arch", "dcgan32-small", "--batch-size", "8", "--max-steps", "3"];
+
+fn train(folder: &TempDir, more: &[&str]) -> String {
+    let arguments: Vec<&str> = SMALL.iter().chain(more).copied().collect();
+    let (text, code) = run(folder, &arguments);
+    assert_eq!(code, 0, "{text}");
+    text
+}
+
+fn bytes(folder: &TempDir, path: &str) -> Vec<u8> {
+    fs::read(folder.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn help_says_what_each_flag_does() {
+    let folder = TempDir::new().unwrap();
+    for (name, arguments) in [("help", &["--help"][..]), ("help_sample", &["sample", "--help"])] {
+        let output = program(&folder).args(arguments).output().unwrap();
+        insta::assert_snapshot!(name, String::from_utf8(output.stdout).unwrap());
+    }
+}
+
+#[test]
+fn a_run_leaves_checkpoints_grids_and_metrics() {
+    let folder = TempDir::new().unwrap();
+    let text = train(&folder, &["--seed", "7"]);
+    assert!(text.contains("saved checkpoints/generator_final.safetensors"), "{text}");
+    assert_eq!(
+        names(&folder.path().join("checkpoints")),
+        ["discriminator_final.safetensors", "generator_final.safetensors"]
+    );
+    assert_eq!(names(&folder.path().join("outputs")), ["generated_epoch_1.png", "metrics.jsonl"]);
+
+    let (spec, checkpoint) =
+        Checkpoint::load_generator(&folder.path().join("checkpoints/generator_final.safetensors")).unwrap();
+    assert_eq!((spec.arch.as_str(), spec.image_size()), ("dcgan32-small", 32));
+    assert_eq!((checkpoint.record.steps, checkpoint.record.images_seen), (3, 24));
+    assert_eq!(checkpoint.record.options["seed"], 7);
+
+    let metrics = String::from_utf8(bytes(&folder, "outputs/metrics.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let field = |name: &str| lines.iter().map(|line| line[name].as_f64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(field("step"), [1.0, 2.0, 3.0]);
+    assert_eq!(field("images_seen"), [8.0, 16.0, 24.0]);
+    assert!(field("d_x").iter().chain(&field("d_g_z")).all(|probability| (0.0..1.0).contains(probability)));
+
+    let grid = image::load_from_memory(&bytes(&folder, "outputs/generated_epoch_1.png")).unwrap();
+    assert_eq!((grid.width(), grid.height()), (8 * 34 + 2, 8 * 34 + 2));
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes_and_another_seed_others() {
+    let folders = [(); 3].map(|()| TempDir::new().unwrap());
+    train(&folders[0], &["--threads", "1"]);
+    train(&folders[1], &["--threads", "2", "--checkpoint-dir", "elsewhere/deep"]);
+    train(&folders[2], &["--seed", "1"]);
+    for network in ["generator", "discriminator"] {
+        let one = bytes(&folders[0], &format!("checkpoints/{network}_final.safetensors"));
+        assert_eq!(one, bytes(&folders[1], &format!("elsewhere/deep/{network}_final.safetensors")));
+        assert_ne!(one, bytes(&folders[2], &format!("checkpoints/{network}_final.safetensors")));
+    }
+    assert_eq!(
+        bytes(&folders[0], "outputs/generated_epoch_1.png"),
+        bytes(&folders[1], "outputs/generated_epoch_1.png")
+    );
+}
+
+/// 20 images in batches of 8: three steps an epoch, the last one of 4 images.
+#[test]
+fn intervals_short_batches_and_broken_files() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("pictures/deep");
+    fs::create_dir_all(&data).unwrap();
+    for i in 0..20u8 {
+        let picture = image::RgbImage::from_fn(40, 50, |x, y| image::Rgb([i * 10, x as u8 * 6, y as u8 * 5]));
+        picture.save(data.join(format!("{i}.png"))).unwrap();
+    }
+    fs::write(data.join("broken.png"), b"no picture").unwrap();
+    let arguments = [
+        "--dataset",
+        "folder",
+        "--data_dir",
+        "pictures",
+        "--arch",
+        "dcgan32-small",
+        "--batch_size",
+        "8",
+        "--num_epochs",
+        "3",
+        "--save_interval",
+        "2",
+        "--learning_rate",
+        "0.001",
+    ];
+    let (text, code) = run(&folder, &arguments);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(text.matches("broken.png").count(), 1, "{text}");
+    let saved = ["epoch_2", "final"].map(|when| format!("generator_{when}.safetensors"));
+    assert!(saved.iter().all(|name| names(&folder.path().join("checkpoints")).contains(name)));
+    assert_eq!(
+        names(&folder.path().join("outputs")),
+        ["generated_epoch_2.png", "generated_epoch_3.png", "metrics.jsonl"]
+    );
+    let path = folder.path().join("checkpoints/generator_final.safetensors");
+    let (_, checkpoint) = Checkpoint::load_generator(&path).unwrap();
+    assert_eq!((checkpoint.record.steps, checkpoint.record.images_seen), (9, 60));
+}
+
+#[test]
+fn a_checkpoint_is_sampled_and_an_image_depends_on_its_seed_alone() {
+    let folder = TempDir::new().unwrap();
+    train(&folder, &[]);
+    let sample = |count: &str, seed: &str, output: &str| {
+        let arguments =
+            ["sample", "--checkpoint", "checkpoints/generator_final.safetensors", "--num_images", count];
+        let (text, code) =
+            run(&folder, &[&arguments[..], &["--seed", seed, "--columns", "3", "--output", output]].concat());
+        assert_eq!(code, 0, "{text}");
+        image::open(folder.path().join(output)).unwrap().into_rgb8()
+    };
+    let (seven, one) = (sample("7", "4", "seven.png"), sample("1", "9", "one.png"));
+    assert_eq!((seven.dimensions(), one.dimensions()), ((3 * 34 + 2, 3 * 34 + 2), (36, 36)));
+    // Seed 9 is image 5 of those from seed 4: second row, third column.
+    let found = image::imageops::crop_imm(&seven, 2 * 34 + 2, 34 + 2, 32, 32).to_image();
+    let expected = image::imageops::crop_imm(&one, 2, 2, 32, 32).to_image();
+    let differs = found.iter().zip(expected.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(differs <= Some(1), "{differs:?}");
+}
+
+#[test]
+fn wrong_flags_are_usage_errors() {
+    let folder = TempDir::new().unwrap();
+    for (flag, value) in [
+        ("--batch-size", "0"),
+        ("--batch-size", "-3"),
+        ("--num-epochs", "0"),
+        ("--save-interval", "0"),
+        ("--max-steps", "0"),
+        ("--learning-rate", "0"),
+        ("--learning-rate", "nan"),
+        ("--beta1", "1"),
+        ("--threads", "0"),
+        ("--arch", "dcgan65"),
+        ("--dataset", "imagenet"),
+        ("--device", "tpu"),
+    ] {
+        fails(&folder, &[flag, value], 2, &[flag, value]);
+    }
+    fails(&folder, &["--arch", "none"], 2, &["dcgan64", "dcgan64-small", "dcgan32", "dcgan32-gray"]);
+    fails(&folder, &["sample"], 2, &["--checkpoint"]);
+    fails(&folder, &["sample", "--checkpoint", "x", "--num-images", "0"], 2, &["--num-images"]);
+    assert_eq!(names(folder.path()), [""; 0], "nothing is written");
+}
+
+#[test]
+fn missing_data_says_what_to_put_where() {
+    let folder = TempDir::new().unwrap();
+    fails(&folder, &["--dataset", "cifar10"], 1, &["data_batch_1.bin", "data"]);
+    fails(&folder, &["--dataset", "folder", "--data-dir", "nowhere"], 1, &["nowhere"]);
+    assert_eq!(names(folder.path()), [""; 0], "nothing is written");
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn cuda_in_a_build_without_it_names_the_build_command() {
+    let folder = TempDir::new().unwrap();
+    fails(&folder, &["--device", "cuda"], 1, &["--device cuda", "cargo build --release", "--features cuda"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_known_before_training() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("file"), b"kept").unwrap();
+    for flag in ["--checkpoint-dir", "--output-dir"] {
+        let (text, code) = run(&folder, &[&SMALL[..], &[flag, "file"]].concat());
+        assert_eq!(code, 1, "{text}");
+        assert!(
+            text.contains("cannot write") && text.contains("file") && !text.contains("epoch 1"),
+            "{text}"
+        );
+    }
+    assert_eq!(bytes(&folder, "file"), b"kept");
+}
+
+#[test]
+fn a_wrong_checkpoint_is_named_and_the_old_picture_kept() {
+    let folder = TempDir::new().unwrap();
+    train(&folder, &[]);
+    let good = bytes(&folder, "checkpoints/generator_final.safetensors");
+    fs::write(folder.path().join("half.safetensors"), &good[..good.len() / 2]).unwrap();
+    fs::write(folder.path().join("text.safetensors"), b"hello").unwrap();
+    fs::write(folder.path().join("generated.png"), b"old").unwrap();
+    for (file, part) in [
+        ("missing.safetensors", "cannot read"),
+        ("half.safetensors", "not a whole safetensors file"),
+        ("text.safetensors", "not a whole safetensors file"),
+        ("checkpoints/discriminator_final.safetensors", "a generator is needed"),
+    ] {
+        fails(&folder, &["sample", "--checkpoint", file], 1, &[file, part]);
+    }
+    let to_folder =
+        ["sample", "--checkpoint", "checkpoints/generator_final.safetensors", "--output", "outputs"];
+    fails(&folder, &to_folder, 1, &["cannot write", "outputs"]);
+    assert_eq!(bytes(&folder, "generated.png"), b"old");
+}

@@ -1,0 +1,160 @@
+//! The native engine and the portable one, dfdx's own operations, agree on random inputs.
+
+use dcgan_core::TensorData;
+use dcgan_core::rng::Rng;
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
+use dcgan_train::batch::{images_from_bytes, images_to_array, latents_from_array, random_latents};
+use dcgan_train::engine::{Engine, Grads, MapShape, Wanted};
+use dcgan_train::gan::{Gan, GanConfig};
+use dcgan_train::layers::{Down, Layer, Up};
+use dcgan_train::native::Native;
+use dcgan_train::portable::Portable;
+use dcgan_train::sampler::sample;
+use dcgan_train::state::{self, StateDict};
+use dfdx::prelude::*;
+
+type Reference = Portable<Cpu>;
+type Tiny = Three<5, 8, 128, 6, 4, 3>;
+
+fn assert_close(found: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    let error = found.iter().zip(expected).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
+    assert!(largest > 0.0 && error <= 1e-5 * largest, "{what}: off by {error}, largest {largest}");
+}
+
+fn assert_states_close(found: &StateDict, expected: &StateDict) {
+    for (name, expected) in expected {
+        match (&found[name], expected) {
+            (TensorData::F32(found), TensorData::F32(expected)) => {
+                assert_close(found.as_slice().unwrap(), expected.as_slice().unwrap(), name);
+            }
+            (found, expected) => assert_eq!(found, expected, "{name}"),
+        }
+    }
+}
+
+/// Output, input gradient, parameter gradients and new state of a layer with random values.
+fn pass<E: Engine<Device = Cpu>, L: Layer<E>>(shape: L::Input) -> (Vec<f32>, Vec<f32>, StateDict, StateDict) {
+    let (device, mut rng) = (Cpu::default(), Rng::new(shape.num_elements() as u64));
+    let mut layer: L = dcgan_train::init::initialised::<E, L>(&device, 3, 0).unwrap();
+    let mut draw = |count: usize| (0..count).map(|_| rng.normal() as f32).collect::<Vec<_>>();
+    let x = device.tensor_from_vec(draw(shape.num_elements()), shape);
+    let y =
+        layer.train(x.clone().traced(Grads::<E>::leaky()), Wanted { parameters: true, input: true }).unwrap();
+    let values = y.as_vec();
+    // A random direction, so that no two gradients are alike.
+    let direction = device.tensor_from_vec(draw(values.len()), *y.shape());
+    let flat = (y * direction).reshape_like(&(values.len(),));
+    let mut grads = flat.sum::<Rank0, Axis<0>>().backward();
+    let gradients = state::gradients::<E, L>(&mut layer, &mut grads).unwrap();
+    (values, grads.get(&x).as_vec(), gradients, state::state_dict::<E, L>(&mut layer))
+}
+
+fn agree<A: Layer<Native>, B: Layer<Reference, Input = A::Input>>(shape: A::Input) {
+    let (found, expected) = (pass::<Native, A>(shape), pass::<Reference, B>(shape));
+    assert_close(&found.0, &expected.0, "output");
+    assert_close(&found.1, &expected.1, "input gradient");
+    assert_states_close(&found.2, &expected.2);
+    assert_states_close(&found.3, &expected.3);
+}
+
+#[test]
+fn convolutions_agree_at_any_batch() {
+    for batch in [1, 2, 7, 16, 33] {
+        agree::<Down<3, 5, 8, 4, Native>, Down<3, 5, 8, 4, Reference>>((Const, Const, Const, batch));
+        agree::<Down<17, 9, 4, 2, Native>, Down<17, 9, 4, 2, Reference>>((Const, Const, Const, batch));
+    }
+}
+
+#[test]
+fn transposed_convolutions_agree_at_any_batch() {
+    for batch in [1, 2, 7, 16, 33] {
+        agree::<Up<5, 3, 4, 8, Native>, Up<5, 3, 4, 8, Reference>>((Const, Const, Const, batch));
+        agree::<Up<9, 17, 2, 4, Native>, Up<9, 17, 2, 4, Reference>>((Const, Const, Const, batch));
+    }
+}
+
+#[test]
+fn what_is_not_wanted_is_not_computed() {
+    let device = Cpu::default();
+    let mut layer =
+        dcgan_train::init::initialised::<Native, Down<3, 4, 8, 4, Native>>(&device, 0, 0).unwrap();
+    let shape: MapShape<3, 8> = (Const, Const, Const, 2);
+    let x = device.tensor_from_vec((0..384).map(|i| (i % 7) as f32).collect(), shape);
+    for wanted in [Wanted::PARAMETERS, Wanted::INPUT] {
+        let y = layer.train(x.clone().traced(Grads::<Native>::leaky()), wanted).unwrap();
+        let mut grads = y.square().sum::<Rank0, Axes4<0, 1, 2, 3>>().backward();
+        let gradients = state::gradients::<Native, _>(&mut layer, &mut grads).unwrap();
+        grads.get_or_alloc_mut(&x).unwrap();
+        let is_zero =
+            |data: &TensorData| matches!(data, TensorData::F32(values) if values.iter().all(|v| *v == 0.0));
+        assert_eq!(gradients.values().all(is_zero), !wanted.parameters, "{wanted:?}");
+        assert_eq!(grads.get(&x).as_vec().iter().all(|v| *v == 0.0), !wanted.input, "{wanted:?}");
+    }
+}
+
+/// Five steps of a small network, with batches of 6, of 1 and a last short one.
+fn train(threads: usize) -> [StateDict; 2] {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        let (device, mut rng) = (Cpu::default(), Rng::new(9));
+        let mut gan = Gan::<Tiny, Native>::new(&device, GanConfig::default(), 4).unwrap();
+        for batch in [6, 6, 1, 6, 3] {
+            let bytes: Vec<u8> = (0..batch * 3 * 32 * 32).map(|_| rng.bits() as u8).collect();
+            let real = images_from_bytes::<Tiny, Native>(&device, &bytes).unwrap();
+            let latents = [(); 2].map(|()| random_latents::<Tiny, Native>(&device, &mut rng, batch).unwrap());
+            gan.step(real, latents).unwrap();
+        }
+        [gan.generator_state(), gan.discriminator_state()]
+    })
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let one = train(1);
+    assert!(one.iter().flat_map(StateDict::values).all(|data| match data {
+        TensorData::F32(values) => values.iter().all(|value| value.is_finite()),
+        TensorData::Count(count) => *count > 0,
+    }));
+    assert_eq!(one, train(2));
+    assert_eq!(one, train(3));
+}
+
+/// Every architecture draws the same image of a latent whatever else is in the batch.
+#[test]
+fn an_image_depends_on_its_own_latent_alone() {
+    struct Check;
+    impl ForArchitecture for Check {
+        type Output = ();
+        fn run<A: Architecture>(self, name: &'static str) {
+            let device = Cpu::default();
+            let gan = Gan::<A, Native>::new(&device, GanConfig::default(), 1).unwrap();
+            let latents = dcgan_core::latent::latents(5, 3, A::LATENT);
+            let all = sample::<A, Native>(gan.generator(), &device, latents.view()).unwrap();
+            assert_eq!(all.dim(), (3, A::CHANNELS, A::SIDE, A::SIDE), "{name}");
+            let alone = latents.slice(ndarray::s![2..3, ..]);
+            let alone = sample::<A, Native>(gan.generator(), &device, alone).unwrap();
+            let error =
+                (&all.slice(ndarray::s![2..3, .., .., ..]) - &alone).fold(0.0f32, |m, e| m.max(e.abs()));
+            let largest = alone.fold(0.0f32, |m, e| m.max(e.abs()));
+            assert!(largest > 0.0 && error <= 1e-6 * largest, "{name}: off by {error} of {largest}");
+        }
+    }
+    Arch::ALL.iter().for_each(|arch| arch.run(Check));
+}
+
+#[test]
+fn images_go_to_tensors_and_back_upright() {
+    let device = Cpu::default();
+    let bytes: Vec<u8> = (0..2 * 3 * 32 * 32).map(|i| (i * 31 % 256) as u8).collect();
+    let images = images_from_bytes::<Tiny, Native>(&device, &bytes).unwrap();
+    let array = images_to_array::<Tiny, Native>(&images);
+    let expected: Vec<u8> = array.iter().map(|value| dcgan_core::pixels::to_u8(*value)).collect();
+    assert_eq!(expected, bytes);
+    // Image 1, channel 2, row 3, column 4 of [N, C, S, S] is at [2, 3, 4, 1] of [C, S, S, N].
+    assert_eq!(images[[2, 3, 4, 1]], array[[1, 2, 3, 4]]);
+    let latents = dcgan_core::latent::latents(0, 2, 5);
+    let tensor = latents_from_array::<Tiny, Native>(&device, latents.view()).unwrap();
+    assert_eq!(tensor[[4, 1]], latents[[1, 4]]);
+}
