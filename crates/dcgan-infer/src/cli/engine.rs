@@ -1,0 +1,49 @@
+//! The flags that choose the engine, for every subcommand that runs a model.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use dcgan_infer::{Engine, EngineChoice, EngineConfig, EngineError};
+
+#[derive(Debug, Args)]
+pub struct EngineArgs {
+    /// ONNX Runtime's shared library; by default the one that ORT_DYLIB_PATH names, the one of `dcgan-infer install`
+    /// or the system's, in this order
+    #[arg(long, value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+    /// Engine to run the model with; auto is ONNX Runtime if it is found, tract otherwise
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: EngineName,
+    /// Threads of ONNX Runtime, as many as cores by default; tract has one
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EngineName {
+    Auto,
+    #[value(name = "onnxruntime")]
+    OnnxRuntime,
+    Tract,
+}
+
+impl EngineArgs {
+    /// Starts the engine and says on stderr which it is.
+    pub fn start(self) -> Result<Engine, EngineError> {
+        let choice = match self.engine {
+            // Whoever names a library does not want another engine.
+            EngineName::Auto if self.onnxruntime.is_some() => EngineChoice::OnnxRuntime,
+            EngineName::Auto => EngineChoice::Auto,
+            EngineName::OnnxRuntime => EngineChoice::OnnxRuntime,
+            EngineName::Tract => EngineChoice::Tract,
+        };
+        let config = EngineConfig { choice, library: self.onnxruntime, threads: self.threads };
+        let engine = Engine::start(&config)?;
+        for warning in engine.warnings() {
+            eprintln!("dcgan-infer: warning: passed over: {warning}");
+        }
+        eprintln!("engine: {}", engine.description());
+        Ok(engine)
+    }
+}

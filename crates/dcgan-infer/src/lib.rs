@@ -1,0 +1,29 @@
+//! Images from an exported DCGAN generator, an ONNX file, and nothing else that knows of DCGANs.
+//!
+//! - [`engine`]: finds ONNX Runtime on the machine, or falls back on the embedded tract
+//! - [`generator`]: opens a `.onnx` file and turns latents into images
+//! - [`install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
+//! - [`cache`] and [`library`]: where that cache is, and the check that a shared library is an ONNX Runtime
+//!
+//! ```no_run
+//! use dcgan_core::latent::latents;
+//! use dcgan_infer::{Engine, EngineConfig, Generator};
+//!
+//! let engine = Engine::start(&EngineConfig::default())?;
+//! let mut generator = Generator::open(&engine, "g.onnx".as_ref())?;
+//! let images = generator.sample(latents(0, 16, generator.latent_size()).view())?;
+//! assert_eq!(images.dim().0, 16);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod cache;
+pub mod engine;
+pub mod generator;
+pub mod install;
+pub mod library;
+mod pip;
+mod wheel;
+
+pub use engine::{Engine, EngineChoice, EngineConfig, EngineError};
+pub use generator::{Generator, GeneratorError};
+pub use install::{InstallConfig, InstallError, install};

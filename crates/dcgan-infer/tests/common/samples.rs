@@ -1,0 +1,157 @@
+//! What holds for the samples of every engine. Each engine has a test binary of its own: there is one a process.
+
+use std::fmt::Write;
+
+use dcgan_core::latent::latents;
+use dcgan_infer::{Engine, EngineConfig, Generator, GeneratorError};
+use insta::internals::SnapshotContents;
+use insta::{Comparator, Settings};
+use ndarray::{ArrayView2, ArrayView3, Axis, s};
+
+use super::{fixture, model};
+
+/// Blocks of a thumbnail's side.
+const THUMBNAIL: usize = 8;
+
+/// Starts the engine of a test binary.
+pub fn start(config: &EngineConfig) -> Engine {
+    Engine::start(config).unwrap_or_else(|error| panic!("{:#}", anyhow::Error::new(error)))
+}
+
+/// The committed generator, ready to run.
+pub fn generator(engine: &Engine) -> Generator {
+    Generator::open(engine, &model()).unwrap_or_else(|error| panic!("{:#}", anyhow::Error::new(error)))
+}
+
+/// The samples of seeds 0 to 3 are the known ones, the same for every engine and processor.
+pub fn are_the_known_ones(engine: &Engine) {
+    let mut generator = generator(engine);
+    assert_eq!((generator.latent_size(), generator.image_shape()), (100, [3, 32, 32]));
+    let images = generator.sample(latents(0, 4, 100).view()).unwrap();
+    let mut text = String::new();
+    for (seed, image) in images.outer_iter().enumerate() {
+        writeln!(text, "seed {seed}").unwrap();
+        describe(&mut text, image);
+    }
+    let mut settings = Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_comparator(Box::new(OneInTheLastDigit));
+    settings.bind(|| insta::assert_snapshot!("samples", text));
+}
+
+/// An image is the same alone, in a batch of any size, and first or last in it: bit for bit.
+pub fn depend_on_nothing_but_their_latent(engine: &Engine) {
+    const COUNT: usize = dcgan_infer::generator::MAX_BATCH + 6;
+    let mut generator = generator(engine);
+    let z = latents(0, COUNT, 100);
+    let all = generator.sample(z.view()).unwrap();
+    assert_eq!(all.dim(), (COUNT, 3, 32, 32));
+    for batch in [1, 2, 3, 7, 16] {
+        for (z, expected) in z.axis_chunks_iter(Axis(0), batch).zip(all.axis_chunks_iter(Axis(0), batch)) {
+            let images = generator.sample(z).unwrap();
+            let difference = (&images - &expected).iter().fold(0f32, |most, d| most.max(d.abs()));
+            assert_eq!(difference, 0.0, "a batch of {batch}");
+        }
+    }
+    // Rows that lie apart in memory.
+    let reversed = generator.sample(z.slice(s![..;-1, ..])).unwrap();
+    assert_eq!(reversed, all.slice(s![..;-1, .., .., ..]));
+}
+
+/// No latents give no images; latents of another length are refused.
+pub fn need_latents_of_the_models_length(engine: &Engine) {
+    let mut generator = generator(engine);
+    assert_eq!(generator.sample(latents(0, 0, 100).view()).unwrap().dim(), (0, 3, 32, 32));
+    let error = generator.sample(latents(0, 2, 64).view()).unwrap_err();
+    assert!(matches!(error, GeneratorError::Latent { expected: 100, found: 64, .. }), "{error}");
+    assert!(error.to_string().contains("shapes32.onnx takes latents of 100 numbers"), "{error}");
+}
+
+/// A model exported for batches of four takes any number of latents; height and width keep their places.
+pub fn come_from_a_fixed_batch_too(engine: &Engine) {
+    let mut generator = Generator::open(engine, &fixture("fixed_batch.onnx")).unwrap();
+    assert_eq!((generator.latent_size(), generator.image_shape()), (5, [1, 2, 3]));
+    let all = generator.sample(latents(0, 9, 5).view()).unwrap();
+    assert_eq!(all.dim(), (9, 1, 2, 3));
+    for (k, image) in all.outer_iter().enumerate() {
+        let alone = generator.sample(latents(k as u64, 1, 5).view()).unwrap();
+        assert_eq!(alone.index_axis(Axis(0), 0), image, "image {k}");
+        assert!(image.iter().all(|value| value.abs() <= 1.0) && image.iter().any(|value| *value != 0.0));
+    }
+}
+
+/// Models of another form are refused with what they have.
+pub fn come_from_generators_alone(engine: &Engine) {
+    let cases = [
+        ("classifier.onnx", "one output, f32 [N, C, H, W] with C 1 or 3, found image f32 [-1, 10]"),
+        ("four_channels.onnx", "C 1 or 3, found image f32 [-1, 4, 2, 2]"),
+        ("two_inputs.onnx", "one input, f32 [N, latent], found z f32 [-1, 5], label f32 [1]"),
+    ];
+    for (name, message) in cases {
+        let error = Generator::open(engine, &fixture(name)).unwrap_err();
+        assert!(matches!(error, GeneratorError::Interface { .. }), "{name}: {error}");
+        assert!(error.to_string().contains(message), "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+/// A model cut short anywhere is an error, never a crash.
+pub fn do_not_come_from_a_truncated_model(engine: &Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.onnx");
+    let whole = std::fs::read(fixture("four_channels.onnx")).unwrap();
+    for length in 0..whole.len() {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let error = Generator::open(engine, &path).unwrap_err();
+        assert!(error.to_string().contains("cut.onnx"), "cut at {length}: {error}");
+    }
+}
+
+/// Statistics of each channel, and the brightness of each block on a scale from 0 to 100.
+fn describe(text: &mut String, image: ArrayView3<f32>) {
+    for (name, channel) in ["red", "green", "blue"].into_iter().zip(image.outer_iter()) {
+        let (mean, deviation) = (channel.mean().unwrap(), channel.std(0.0));
+        let (least, most) = channel.iter().fold((1f32, -1f32), |(a, b), x| (a.min(*x), b.max(*x)));
+        writeln!(text, "{name:5} mean {mean:.3} std {deviation:.3} min {least:.3} max {most:.3}").unwrap();
+    }
+    let gray = image.mean_axis(Axis(0)).unwrap();
+    let side = gray.nrows() / THUMBNAIL;
+    for row in gray.axis_chunks_iter(Axis(0), side) {
+        let brightness = |block: ArrayView2<f32>| ((block.mean().unwrap() + 1.0) * 50.0).round();
+        let blocks = row.axis_chunks_iter(Axis(1), side).map(|block| format!("{:3}", brightness(block)));
+        writeln!(text, "{}", blocks.collect::<Vec<_>>().join(" ")).unwrap();
+    }
+}
+
+/// Texts are alike if their numbers differ by one in the last digit at most: engines and processors round
+/// differently, and a value that lies between two roundings goes either way.
+#[derive(Clone)]
+struct OneInTheLastDigit;
+
+impl Comparator for OneInTheLastDigit {
+    fn matches(&self, reference: &insta::Snapshot, test: &insta::Snapshot) -> bool {
+        let (SnapshotContents::Text(reference), SnapshotContents::Text(test)) =
+            (reference.contents(), test.contents())
+        else {
+            return false;
+        };
+        let (reference, test) = (reference.to_string(), test.to_string());
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let (reference, test) = (words(&reference), words(&test));
+        reference.len() == test.len() && reference.iter().zip(&test).all(|(a, b)| a == b || are_close(a, b))
+    }
+
+    fn dyn_clone(&self) -> Box<dyn Comparator> {
+        Box::new(self.clone())
+    }
+}
+
+fn are_close(a: &str, b: &str) -> bool {
+    let decimals = a.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(a), Ok(b)) => (a - b).abs() < 1.5 * 0.1f64.powi(decimals as i32),
+        _ => false,
+    }
+}
