@@ -1,5 +1,5 @@
 import math
-import numpy as np
+from array import array
 
 def latent(seed, n, m=2**64 - 1):
     def mix(x):
@@ -16,4 +16,4 @@ def latent(seed, n, m=2**64 - 1):
         x = (v - 0.5) * 1.7155277699214135 / u
         if x * x <= -4 * math.log(u):
             z.append(x)
-    return np.float32(z)
+    return array("f", z)
