@@ -85,7 +85,10 @@ pub enum EngineError {
          --engine tract out"
     )]
     NoTract,
-    /// The engine itself failed, or another one runs in this process.
+    /// An engine was started before.
+    #[error("an engine runs in this process already, and there can be only one: share it")]
+    AlreadyStarted,
+    /// The engine itself failed.
     #[error("{description} does not start")]
     Start {
         /// Which engine.
@@ -119,7 +122,9 @@ impl Engine {
             }
             None => (tract_api(config.choice, &warnings)?, "tract (embedded)".to_owned()),
         };
-        ort::set_api(api);
+        if !ort::set_api(api) {
+            return Err(EngineError::AlreadyStarted);
+        }
         match ort::init().with_name("dcgan-infer").with_telemetry(false).build() {
             Ok(environment) => Ok(Self { environment, threads: config.threads, description, warnings }),
             Err(source) => Err(EngineError::Start { description, source }),

@@ -47,5 +47,5 @@ fn do_not_come_from_a_truncated_model() {
 fn one_process_has_one_engine() {
     assert_eq!(ENGINE.description(), "tract (embedded)");
     let error = Engine::start(&EngineConfig { choice: EngineChoice::Tract, ..EngineConfig::default() });
-    assert!(matches!(error, Err(EngineError::Start { .. })), "{error:?}");
+    assert!(matches!(error, Err(EngineError::AlreadyStarted)), "{error:?}");
 }

@@ -3,8 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, ValueEnum};
 use dcgan_infer::{Engine, EngineChoice, EngineConfig, EngineError};
+
+use super::Cli;
 
 #[derive(Debug, Args)]
 pub struct EngineArgs {
@@ -32,12 +35,14 @@ impl EngineArgs {
     /// Starts the engine and says on stderr which it is.
     pub fn start(self) -> Result<Engine, EngineError> {
         let choice = match self.engine {
-            // Whoever names a library does not want another engine.
-            EngineName::Auto if self.onnxruntime.is_some() => EngineChoice::OnnxRuntime,
             EngineName::Auto => EngineChoice::Auto,
             EngineName::OnnxRuntime => EngineChoice::OnnxRuntime,
             EngineName::Tract => EngineChoice::Tract,
         };
+        if choice == EngineChoice::Tract && self.onnxruntime.is_some() {
+            let message = "the argument '--engine tract' cannot be used with '--onnxruntime <FILE>'";
+            Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+        }
         let config = EngineConfig { choice, library: self.onnxruntime, threads: self.threads };
         let engine = Engine::start(&config)?;
         for warning in engine.warnings() {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use assert_cmd::Command;
-use dcgan_infer::{InstallConfig, install};
+use dcgan_infer::install::{self, InstallConfig};
+use dcgan_infer::library::OnnxRuntime;
 use tempfile::TempDir;
 
 /// The committed generator, trained on drawn shapes: latents of 100 numbers, colour images of 32x32.
@@ -33,6 +34,15 @@ pub fn onnxruntime() -> &'static Path {
             panic!("the tests need ONNX Runtime, which cannot be installed: {:#}", anyhow::Error::new(error))
         })
     })
+}
+
+/// Whether the tests that need a machine without ONNX Runtime cannot run.
+pub fn system_has_onnxruntime() -> bool {
+    let has = OnnxRuntime::open_system().is_ok();
+    if has {
+        eprintln!("skipped: this system has an ONNX Runtime of its own");
+    }
+    has
 }
 
 /// A folder of the test's own, in which `dcgan-infer` runs with nothing installed and nothing configured.
@@ -60,7 +70,16 @@ impl Sandbox {
         command
     }
 
-    /// The program with the committed model.
+    /// The program with the committed model and an engine that is there in every build.
+    pub fn draw(&self) -> Command {
+        let mut command = self.sample();
+        if cfg!(not(feature = "tract")) {
+            command.env("ORT_DYLIB_PATH", onnxruntime());
+        }
+        command
+    }
+
+    /// The program with the committed model, and whatever engine it finds.
     pub fn sample(&self) -> Command {
         let mut command = self.dcgan_infer();
         command.arg("--model").arg(model());
