@@ -2,7 +2,7 @@
 //!
 //! - [`engine`]: finds ONNX Runtime on the machine, or falls back on the embedded tract
 //! - [`generator`]: opens a `.onnx` file and turns latents into images
-//! - [`install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
+//! - [`mod@install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
 //! - [`cache`] and [`library`]: where that cache is, and the check that a shared library is an ONNX Runtime
 //!
 //! ```no_run

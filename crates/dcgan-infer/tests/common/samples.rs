@@ -43,7 +43,7 @@ pub fn are_the_known_ones(engine: &Engine) {
 
 /// An image is the same alone, in a batch of any size, and first or last in it: bit for bit.
 pub fn depend_on_nothing_but_their_latent(engine: &Engine) {
-    const COUNT: usize = dcgan_infer::generator::MAX_BATCH + 6;
+    const COUNT: usize = 2 * dcgan_infer::generator::MAX_BATCH + 6;
     let mut generator = generator(engine);
     let z = latents(0, COUNT, 100);
     let all = generator.sample(z.view()).unwrap();
