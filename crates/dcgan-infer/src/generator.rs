@@ -91,6 +91,10 @@ impl Generator {
     ///
     /// # Errors
     /// [`GeneratorError`] if the file cannot be read, is no whole ONNX model, or one of another form.
+    ///
+    /// # Aborts
+    /// tract panics at some models with damaged bytes inside, such as a node that names no tensor, and its panic
+    /// cannot leave the C interface that `ort` speaks with it. ONNX Runtime returns an error for them.
     pub fn open(engine: &Engine, path: &Path) -> Result<Self, GeneratorError> {
         check_readable(path).map_err(|source| GeneratorError::Read { path: path.to_owned(), source })?;
         let session = start_session(engine, path)
