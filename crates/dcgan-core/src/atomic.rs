@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A file could not be written; what stood at its path before is untouched.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {source}", path.display())]
+#[error("cannot write {}", path.display())]
 pub struct WriteError {
     /// The file that was to be written.
     pub path: PathBuf,

@@ -55,7 +55,7 @@ pub struct TrainingRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file cannot be opened or read.
-    #[error("cannot read checkpoint {}: {source}", path.display())]
+    #[error("cannot read checkpoint {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use dcgan_core::metadata;
@@ -13,7 +14,7 @@ use crate::engine::Engine;
 
 /// Latents that go through the model at once: 16 took the least time an image of the powers of two up to 64, in both
 /// engines. Larger batches leave the processor's cache, smaller ones waste the time of tract.
-pub const MAX_BATCH: usize = 16;
+pub const MAX_BATCH: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 /// A generator read from a `.onnx` file, ready to run.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub struct Generator {
     path: PathBuf,
     session: Session,
     interface: Interface,
+    batch: NonZeroUsize,
 }
 
 /// The shapes of the model's input `[N, latent]` and output `[N, C, H, W]`.
@@ -104,7 +106,13 @@ impl Generator {
             expected,
             found,
         })?;
-        Ok(Self { path: path.to_owned(), session, interface })
+        Ok(Self { path: path.to_owned(), session, interface, batch: MAX_BATCH })
+    }
+
+    /// The same generator with another number of latents that go through the model at once than [`MAX_BATCH`]: it
+    /// decides over speed and memory, not over the images. A model exported for one batch size keeps to that.
+    pub fn with_batch(self, batch: NonZeroUsize) -> Self {
+        Self { batch, ..self }
     }
 
     /// Length of a latent vector.
@@ -129,7 +137,7 @@ impl Generator {
             let (path, found) = (self.path.clone(), z.ncols());
             return Err(GeneratorError::Latent { path, expected: latent, found });
         }
-        let batch = fixed_batch.unwrap_or(MAX_BATCH);
+        let batch = fixed_batch.unwrap_or(self.batch.get());
         let mut images = Array4::zeros((z.nrows(), channels, height, width));
         for (z, images) in z.axis_chunks_iter(Axis(0), batch).zip(images.axis_chunks_iter_mut(Axis(0), batch))
         {

@@ -1,6 +1,7 @@
 //! What holds for the samples of every engine. Each engine has a test binary of its own: there is one a process.
 
 use std::fmt::Write;
+use std::num::NonZeroUsize;
 
 use dcgan_core::latent::latents;
 use dcgan_infer::{Engine, EngineConfig, Generator, GeneratorError};
@@ -43,7 +44,7 @@ pub fn are_the_known_ones(engine: &Engine) {
 
 /// An image is the same alone, in a batch of any size, and first or last in it: bit for bit.
 pub fn depend_on_nothing_but_their_latent(engine: &Engine) {
-    const COUNT: usize = 2 * dcgan_infer::generator::MAX_BATCH + 6;
+    const COUNT: usize = 2 * dcgan_infer::generator::MAX_BATCH.get() + 6;
     let mut generator = generator(engine);
     let z = latents(0, COUNT, 100);
     let all = generator.sample(z.view()).unwrap();
@@ -55,6 +56,8 @@ pub fn depend_on_nothing_but_their_latent(engine: &Engine) {
             assert_eq!(difference, 0.0, "a batch of {batch}");
         }
     }
+    let mut generator = generator.with_batch(NonZeroUsize::new(COUNT).unwrap());
+    assert_eq!(generator.sample(z.view()).unwrap(), all, "all at once");
     // Rows that lie apart in memory.
     let reversed = generator.sample(z.slice(s![..;-1, ..])).unwrap();
     assert_eq!(reversed, all.slice(s![..;-1, .., .., ..]));
