@@ -1,4 +1,35 @@
 //! From a trained generator to one ONNX file that every runtime takes.
+//!
+//! - [`export`]: a checkpoint's generator as a checked [`ModelProto`], BatchNorm folded into the weights
+//! - [`check`]: the structural checks that [`export`] makes, for any model of this form
+//! - [`render`]: a model as text, without its weights
+//! - [`onnx`]: the messages of the file format, compiled from `proto/onnx.proto`
+//!
+//! The graph is Gemm, Reshape, then ConvTranspose and Relu a stage, the last stage ending in Tanh. What it
+//! avoids (BatchNormalization, `output_shape`, `auto_pad`, a nameless batch, shapes computed in the graph)
+//! is valid ONNX that one runtime or another refuses, or worse, gets wrong without a word.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use dcgan_core::Checkpoint;
+//! use dcgan_export::{ExportConfig, export, render};
+//!
+//! let (_, checkpoint) = Checkpoint::load_generator(Path::new("generator_final.safetensors"))?;
+//! let model = export(&checkpoint, &ExportConfig::default())?;
+//! println!("{}", render(&model));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod builder;
+mod check;
+mod config;
+mod error;
+mod fold;
+mod generator;
+mod infer;
+mod model;
+mod render;
+mod types;
 
 /// The messages of an ONNX file, with the names and field numbers of ONNX.
 // The generated code documents messages, and the fields that need it.
@@ -7,4 +38,9 @@ pub mod onnx {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
 
+pub use check::check;
+pub use config::ExportConfig;
+pub use error::{CheckError, ExportError};
+pub use model::export;
 pub use onnx::ModelProto;
+pub use render::{parameter_count, render};

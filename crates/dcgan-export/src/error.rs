@@ -1,0 +1,141 @@
+//! What can go wrong in an export, and what a model of the wrong structure violates.
+
+use std::ops::RangeInclusive;
+
+/// A checkpoint could not be made into an ONNX model.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The checkpoint holds the other network.
+    #[error("the checkpoint holds a {found}, a generator is needed: load generator_*.safetensors")]
+    WrongNetwork {
+        /// What it holds.
+        found: &'static str,
+    },
+    /// A number of stages that no generator has. A checkpoint read from a file never has this fault.
+    #[error("the architecture has {found} stages, expected 1 to 8")]
+    Stages {
+        /// The length of the spec's `widths`.
+        found: usize,
+    },
+    /// A tensor of the spec is missing or of another shape. A checkpoint read from a file never has this fault.
+    #[error("tensor {tensor} is {found}, the architecture expects {expected}: rebuild the checkpoint")]
+    Tensor {
+        /// Its name in the state dict.
+        tensor: String,
+        /// Type and shape in the spec.
+        expected: String,
+        /// Type and shape in the checkpoint.
+        found: String,
+    },
+    /// A running variance that cannot be one: negative, or not finite.
+    #[error(
+        "tensor {tensor} has the variance {found} in channel {channel}, expected a finite number of 0 or more: \
+         the checkpoint is damaged, export an earlier one"
+    )]
+    Variance {
+        /// Its name in the state dict.
+        tensor: String,
+        /// The output channel of the transposed convolution before it.
+        channel: usize,
+        /// The running variance.
+        found: f32,
+    },
+    /// A weight of the model is infinite or not a number.
+    #[error(
+        "initialiser {tensor} would have {found} at position {position}, expected a finite number: \
+         the weights or BatchNorm's statistics are too extreme to be folded, export an earlier checkpoint"
+    )]
+    NotFinite {
+        /// Its name in the model.
+        tensor: String,
+        /// Where, in row-major order.
+        position: usize,
+        /// What stands there.
+        found: f32,
+    },
+    /// A version outside of the window that runtimes share.
+    #[error("{field} {found} is not supported by all runtimes, choose {} to {}", expected.start(), expected.end())]
+    Version {
+        /// Which field of the [`ExportConfig`](crate::ExportConfig).
+        field: &'static str,
+        /// Its value.
+        found: i64,
+        /// The window.
+        expected: RangeInclusive<i64>,
+    },
+    /// Protobuf readers refuse files beyond 2 GiB.
+    #[error("the model takes {found} bytes, an ONNX file holds at most {limit}: use a smaller architecture")]
+    TooLarge {
+        /// Size of the encoded model.
+        found: usize,
+        /// What readers accept.
+        limit: usize,
+    },
+    /// The training record has no JSON form.
+    #[error("the training record cannot be written as JSON")]
+    Record(#[from] serde_json::Error),
+    /// The finished model fails its own checks.
+    #[error("the model is unsound and was not written, a fault of dcgan-export that should be reported")]
+    Unsound(#[from] CheckError),
+}
+
+/// What a model of the wrong structure violates.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// A field that every model needs is not set.
+    #[error("the model does not set {field}")]
+    Missing {
+        /// The field's name in `onnx.proto`.
+        field: &'static str,
+    },
+    /// Two values share a name.
+    #[error("value {value} is defined twice, expected unique names")]
+    Duplicate {
+        /// The name.
+        value: String,
+    },
+    /// A node uses a value that nothing before it defines.
+    #[error("node {node} uses {value}, which no input, initialiser or earlier node defines")]
+    Undefined {
+        /// The node's name.
+        node: String,
+        /// The value's name.
+        value: String,
+    },
+    /// An initialiser that no node uses.
+    #[error("initialiser {initializer} is used by no node")]
+    Unused {
+        /// Its name.
+        initializer: String,
+    },
+    /// An initialiser whose bytes are not those of its shape and type.
+    #[error("initialiser {initializer} has {found} bytes of raw_data, its type {expected}")]
+    Data {
+        /// Its name.
+        initializer: String,
+        /// Type and shape, with the bytes they need.
+        expected: String,
+        /// Length of its raw data.
+        found: usize,
+    },
+    /// An operator, or a set of attributes, that this form of graph does not have.
+    #[error("node {node} ({operator}): {reason}")]
+    Node {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// A value that enters or leaves the graph has another type than it should.
+    #[error("{value} is declared as {declared}, expected {expected}")]
+    Declared {
+        /// The value's name.
+        value: String,
+        /// Its declared type.
+        declared: String,
+        /// What the graph computes, or what runtimes need.
+        expected: String,
+    },
+}

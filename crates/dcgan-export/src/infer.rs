@@ -1,0 +1,190 @@
+//! What each operator makes of the types of its inputs.
+
+use std::ops::RangeInclusive;
+
+use crate::error::CheckError;
+use crate::onnx::tensor_proto::DataType;
+use crate::onnx::{AttributeProto, GraphProto, NodeProto};
+use crate::types::{Dim, TensorType, Types, product};
+
+/// The operators of an exported generator, each with all the attributes it must have: runtimes disagree
+/// on the defaults of absent ones, and get others (`output_shape`, `auto_pad`) wrong.
+pub(crate) const OPERATORS: [(&str, &[&str]); 5] = [
+    ("Gemm", &["transB"]),
+    ("Reshape", &[]),
+    ("ConvTranspose", &["dilations", "group", "kernel_shape", "pads", "strides"]),
+    ("Relu", &[]),
+    ("Tanh", &[]),
+];
+
+/// The type of a node's output, `types` being those of its inputs and `graph` where constants lie.
+///
+/// # Errors
+/// [`CheckError::Node`] if the inputs or attributes do not go together, or the operator is not one of
+/// [`OPERATORS`].
+pub(crate) fn output_type(
+    node: &NodeProto,
+    types: &Types,
+    graph: &GraphProto,
+) -> Result<TensorType, CheckError> {
+    let call = Call { node, types, graph };
+    let shape = match node.op_type() {
+        "Gemm" => call.gemm(),
+        "Reshape" => call.reshape(),
+        "ConvTranspose" => call.conv_transpose(),
+        "Relu" | "Tanh" => call.elementwise(),
+        _ => Err("this operator is not one of an exported generator".to_owned()),
+    };
+    shape.map(TensorType::float).map_err(|reason| node_error(node, reason))
+}
+
+/// A fault of a node.
+pub(crate) fn node_error(node: &NodeProto, reason: String) -> CheckError {
+    CheckError::Node { node: node.name().to_owned(), operator: node.op_type().to_owned(), reason }
+}
+
+/// A node with what its inputs are.
+struct Call<'a> {
+    node: &'a NodeProto,
+    types: &'a Types,
+    graph: &'a GraphProto,
+}
+
+impl Call<'_> {
+    fn elementwise(&self) -> Result<Vec<Dim>, String> {
+        self.input_count(1..=1)?;
+        self.floats(0).map(<[Dim]>::to_vec)
+    }
+
+    /// `[N, in]` and `[out, in]` to `[N, out]`.
+    fn gemm(&self) -> Result<Vec<Dim>, String> {
+        self.input_count(3..=3)?;
+        let [batch, inputs] = self.rank(0)?;
+        let [outputs, weight_inputs] = self.rank(1)?;
+        if self.int("transB")? != 1 {
+            return Err("transB is not 1, the weight is expected as [out, in]".to_owned());
+        }
+        same("the weight's second dimension", weight_inputs, inputs)?;
+        let [bias] = self.rank(2)?;
+        same("the bias", bias, outputs)?;
+        Ok(vec![batch.clone(), outputs.clone()])
+    }
+
+    /// `[N, features]` to the target `[-1, dims...]`, which has to leave the batch as it is.
+    fn reshape(&self) -> Result<Vec<Dim>, String> {
+        self.input_count(2..=2)?;
+        let [batch, features] = self.rank(0)?;
+        let target = self.integer_constant(1)?;
+        let Some((-1, rest)) = target.split_first().map(|(first, rest)| (*first, rest)) else {
+            return Err(format!("the target is {target:?}, expected -1 in front and nowhere else"));
+        };
+        let rest: Vec<_> = rest.iter().copied().map(Dim::Fixed).collect();
+        let elements = product(&rest).ok_or_else(|| format!("the target {target:?} has no size"))?;
+        same("the target's size", &Dim::Fixed(elements), features)?;
+        Ok([batch.clone()].into_iter().chain(rest).collect())
+    }
+
+    /// `[N, in, H, W]` and `[in, out / group, kH, kW]` to `[N, out, H', W']`.
+    fn conv_transpose(&self) -> Result<Vec<Dim>, String> {
+        self.input_count(2..=3)?;
+        let [batch, channels, height, width] = self.rank(0)?;
+        let [inputs, per_group, weight_height, weight_width] = self.rank(1)?;
+        same("the weight's first dimension", inputs, channels)?;
+        let [kernel_height, kernel_width] = self.ints("kernel_shape")?;
+        same("kernel_shape[0]", &Dim::Fixed(kernel_height), weight_height)?;
+        same("kernel_shape[1]", &Dim::Fixed(kernel_width), weight_width)?;
+        let [stride_down, stride_across] = self.ints("strides")?;
+        let [dilation_down, dilation_across] = self.ints("dilations")?;
+        let [top, left, bottom, right] = self.ints("pads")?;
+        let height = upsampled(height, stride_down, [top, bottom], dilation_down, kernel_height)?;
+        let width = upsampled(width, stride_across, [left, right], dilation_across, kernel_width)?;
+        let outputs = self.output_channels(per_group)?;
+        Ok(vec![batch.clone(), outputs, Dim::Fixed(height), Dim::Fixed(width)])
+    }
+
+    /// The channels that a transposed convolution makes, which its bias has to have too.
+    fn output_channels(&self, per_group: &Dim) -> Result<Dim, String> {
+        let channels = fixed(per_group)?.checked_mul(self.int("group")?).filter(|channels| *channels > 0);
+        let outputs = channels.map(Dim::Fixed).ok_or("its group leaves no output channels")?;
+        if self.node.input.len() == 3 {
+            let [bias] = self.rank(2)?;
+            same("the bias", bias, &outputs)?;
+        }
+        Ok(outputs)
+    }
+
+    fn input_count(&self, expected: RangeInclusive<usize>) -> Result<(), String> {
+        let found = self.node.input.len();
+        let (least, most) = (expected.start(), expected.end());
+        if expected.contains(&found) {
+            Ok(())
+        } else if least == most {
+            Err(format!("{found} inputs, expected {least}"))
+        } else {
+            Err(format!("{found} inputs, expected {least} to {most}"))
+        }
+    }
+
+    /// The shape of an input of `R` dimensions.
+    fn rank<const R: usize>(&self, index: usize) -> Result<&[Dim; R], String> {
+        let shape = self.floats(index)?;
+        let error = || format!("{} has {} dimensions, expected {R}", self.node.input[index], shape.len());
+        shape.try_into().map_err(|_| error())
+    }
+
+    /// The shape of an input that has to hold floats.
+    fn floats(&self, index: usize) -> Result<&[Dim], String> {
+        let name = &self.node.input[index];
+        let found = self.types.get(name).ok_or_else(|| format!("the type of {name} is unknown"))?;
+        match found.element {
+            DataType::Float => Ok(&found.shape),
+            _ => Err(format!("{name} is {found}, expected FLOAT")),
+        }
+    }
+
+    /// The values of an input that has to be an integer constant.
+    fn integer_constant(&self, index: usize) -> Result<Vec<i64>, String> {
+        let name = &self.node.input[index];
+        let tensor = self.graph.initializer.iter().find(|tensor| tensor.name() == name);
+        let tensor = tensor.filter(|tensor| tensor.data_type() == DataType::Int64 as i32);
+        let tensor = tensor.ok_or_else(|| format!("{name} is no INT64 initialiser"))?;
+        let (values, _) = tensor.raw_data().as_chunks::<8>();
+        Ok(values.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect())
+    }
+
+    fn int(&self, name: &str) -> Result<i64, String> {
+        self.attribute(name)?.i.ok_or_else(|| format!("attribute {name} is no integer"))
+    }
+
+    fn ints<const L: usize>(&self, name: &str) -> Result<[i64; L], String> {
+        let values = &self.attribute(name)?.ints;
+        let error = || format!("attribute {name} is {values:?}, expected {L} integers");
+        values.as_slice().try_into().map_err(|_| error())
+    }
+
+    fn attribute(&self, name: &str) -> Result<&AttributeProto, String> {
+        let found = self.node.attribute.iter().find(|attribute| attribute.name() == name);
+        found.ok_or_else(|| format!("attribute {name} is missing"))
+    }
+}
+
+/// The side of a transposed convolution's output. PyTorch equivalent: the formula of `H_out` in the
+/// documentation of `ConvTranspose2d`, without `output_padding`.
+fn upsampled(size: &Dim, stride: i64, pads: [i64; 2], dilation: i64, kernel: i64) -> Result<i64, String> {
+    let [size, stride, dilation, kernel] = [fixed(size)?, stride, dilation, kernel].map(i128::from);
+    let cropped: i128 = pads.into_iter().map(i128::from).sum();
+    let side = (size - 1) * stride - cropped + dilation * (kernel - 1) + 1;
+    let side = i64::try_from(side).ok().filter(|side| *side > 0);
+    side.ok_or_else(|| "its attributes leave no pixel of the output".to_owned())
+}
+
+fn fixed(dim: &Dim) -> Result<i64, String> {
+    match dim {
+        Dim::Fixed(value) => Ok(*value),
+        Dim::Named(_) => Err(format!("a dimension is {dim}, expected a number")),
+    }
+}
+
+fn same(what: &str, found: &Dim, expected: &Dim) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("{what} is {found}, expected {expected}")) }
+}
