@@ -1,0 +1,63 @@
+//! `dcgan-export`: a generator's checkpoint in, an ONNX file out.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use clap::Parser;
+use dcgan_core::{Checkpoint, atomic};
+use dcgan_export::{ExportConfig, ModelProto, export, parameter_count};
+use prost::Message;
+
+/// Exports a trained generator to ONNX
+///
+/// The graph takes latents `z` [N, latent] and gives images `image` [N, C, S, S] in [-1, 1], for any N.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// The generator's checkpoint, as dcgan-train writes it
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+    /// The ONNX file to write; an old one is replaced once the new one is whole
+    #[arg(long, value_name = "FILE", default_value = "g.onnx")]
+    output: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("dcgan-export: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let (spec, checkpoint) = Checkpoint::load_generator(&args.checkpoint)?;
+    keep_checkpoint(&args.checkpoint, &args.output)?;
+    let config = ExportConfig::default();
+    let model = export(&checkpoint, &config)
+        .with_context(|| format!("cannot export {}", args.checkpoint.display()))?;
+    let bytes = model.encode_to_vec();
+    atomic::write(&args.output, |file| file.write_all(&bytes))?;
+    let summary = summary(&spec.arch, &config, &model);
+    writeln!(io::stdout(), "{}: {} bytes, {summary}", args.output.display(), bytes.len())
+        .context("cannot print the summary")
+}
+
+/// A slip of the command line must not cost the trained weights.
+fn keep_checkpoint(checkpoint: &Path, output: &Path) -> anyhow::Result<()> {
+    let same =
+        fs::canonicalize(output).is_ok_and(|output| fs::canonicalize(checkpoint).is_ok_and(|c| c == output));
+    ensure!(!same, "--output {} is the checkpoint itself: name another file", output.display());
+    Ok(())
+}
+
+fn summary(arch: &str, config: &ExportConfig, model: &ModelProto) -> String {
+    let nodes = model.graph.as_ref().map_or(0, |graph| graph.node.len());
+    let parameters = parameter_count(model);
+    format!("{arch}, {parameters} parameters, opset {}, {nodes} nodes", config.opset)
+}

@@ -1,0 +1,129 @@
+//! The program: what it prints, its exit codes, and that a failure loses nothing.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use common::{discriminator, generator, spec};
+use dcgan_export::{ExportConfig, ModelProto, export};
+use prost::Message;
+use tempfile::TempDir;
+
+const CHECKPOINT: &str = "generator.safetensors";
+
+/// A fresh folder with a generator's checkpoint in it.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    generator(&spec("tiny", 3, &[4, 2], 1), 1).save(&folder.path().join(CHECKPOINT)).unwrap();
+    folder
+}
+
+/// Runs the program in a folder.
+fn run(folder: &Path, arguments: &[&str]) -> Assert {
+    Command::cargo_bin("dcgan-export").unwrap().current_dir(folder).args(arguments).assert()
+}
+
+/// Runs an export that has to fail with exit code 1; its message.
+fn failure(folder: &Path, checkpoint: &str, output: &str) -> String {
+    let assert = run(folder, &["--checkpoint", checkpoint, "--output", output]).code(1).stdout("");
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(message.starts_with("dcgan-export: "), "{message}");
+    message
+}
+
+fn assert_contains(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{message:?} does not say {part:?}");
+    }
+}
+
+#[test]
+fn help() {
+    let assert = run(Path::new("."), &["--help"]).success();
+    insta::assert_snapshot!(String::from_utf8_lossy(&assert.get_output().stdout));
+}
+
+#[test]
+fn a_generator_becomes_g_onnx() {
+    let folder = folder();
+    let assert = run(folder.path(), &["--checkpoint", CHECKPOINT]).success().stderr("");
+    let bytes = fs::read(folder.path().join("g.onnx")).unwrap();
+    let summary = format!("g.onnx: {} bytes, tiny, 418 parameters, opset 13, 6 nodes\n", bytes.len());
+    assert.stdout(summary);
+    let expected = export(&generator(&spec("tiny", 3, &[4, 2], 1), 1), &ExportConfig::default());
+    assert_eq!(ModelProto::decode(bytes.as_slice()).unwrap(), expected.unwrap());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn the_same_checkpoint_gives_the_same_bytes_in_any_place() {
+    let folder = folder();
+    for output in ["a.onnx", "missing/folders/b.onnx"] {
+        run(folder.path(), &["--checkpoint", CHECKPOINT, "--output", output]).success();
+    }
+    let read = |name| fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(read("a.onnx"), read("missing/folders/b.onnx"));
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    run(Path::new("."), &[]).code(2).stdout("");
+    run(Path::new("."), &["--checkpoint"]).code(2);
+    run(Path::new("."), &["--checkpoint", CHECKPOINT, "--opset", "13"]).code(2);
+}
+
+#[test]
+fn a_bad_checkpoint_is_named_and_the_old_output_kept() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let bytes = fs::read(path(CHECKPOINT)).unwrap();
+    fs::write(path("truncated"), &bytes[..bytes.len() - 1]).unwrap();
+    discriminator().save(&path("discriminator")).unwrap();
+    fs::write(path("g.onnx"), "old").unwrap();
+    let message = |checkpoint| failure(folder.path(), checkpoint, "g.onnx");
+    assert_contains(&message("none"), &["cannot read checkpoint none"]);
+    assert_contains(&message("truncated"), &["truncated is not a whole safetensors file"]);
+    assert_contains(
+        &message("discriminator"),
+        &["discriminator holds a discriminator, a generator is needed"],
+    );
+    assert_eq!(fs::read_to_string(path("g.onnx")).unwrap(), "old");
+}
+
+#[test]
+fn weights_that_cannot_be_exported_are_named_and_the_old_output_kept() {
+    let folder = folder();
+    let mut checkpoint = generator(&spec("tiny", 3, &[4, 2], 1), 1);
+    let variance = dcgan_core::TensorData::from_values(&[2], vec![1.0, -1.0]);
+    checkpoint.tensors.insert("bn1.running_var".to_owned(), variance);
+    checkpoint.save(&folder.path().join("negative")).unwrap();
+    fs::write(folder.path().join("g.onnx"), "old").unwrap();
+    let message = failure(folder.path(), "negative", "g.onnx");
+    assert_contains(&message, &["cannot export negative: tensor bn1.running_var", "-1 in channel 1"]);
+    assert_eq!(fs::read_to_string(folder.path().join("g.onnx")).unwrap(), "old");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_named() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    fs::write(folder.path().join("file"), "old").unwrap();
+    let message = |output| failure(folder.path(), CHECKPOINT, output);
+    assert_contains(&message("folder"), &["cannot write folder", "this is a folder"]);
+    assert_contains(&message("file/g.onnx"), &["cannot write file/g.onnx"]);
+    assert_eq!(fs::read_to_string(folder.path().join("file")).unwrap(), "old");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn the_checkpoint_is_not_overwritten() {
+    let folder = folder();
+    let bytes = || fs::read(folder.path().join(CHECKPOINT)).unwrap();
+    let before = bytes();
+    let message = failure(folder.path(), CHECKPOINT, &format!("./{CHECKPOINT}"));
+    assert_contains(&message, &["is the checkpoint itself"]);
+    assert_eq!(bytes(), before);
+}
