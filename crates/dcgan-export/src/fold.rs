@@ -56,7 +56,35 @@ impl BatchNorm {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use dcgan_core::{GeneratorSpec, NetworkSpec, TensorData, TrainingRecord};
+
     use super::*;
+
+    /// By hand: `2 / sqrt(0 + 1e-5) = 632.4555` and `1 - 0.001 * 632.4555 = 0.3675445`, where the epsilon
+    /// is all there is; `3 / sqrt(4 + 1e-5) = 1.4999981` and `-1 - 0.5 * 1.4999981 = -1.7499991`.
+    #[test]
+    fn scale_and_shift_are_those_calculated_by_hand() {
+        let spec = GeneratorSpec { arch: "tiny".into(), latent: 1, widths: vec![1, 2], channels: 1 };
+        let parts = [
+            ("bn1.weight", [2.0, 3.0]),
+            ("bn1.bias", [1.0, -1.0]),
+            ("bn1.running_mean", [0.001, 0.5]),
+            ("bn1.running_var", [0.0, 4.0]),
+        ];
+        let tensors = parts.map(|(name, values)| (name.into(), TensorData::from_values(&[2], values.into())));
+        let checkpoint = Checkpoint {
+            spec: NetworkSpec::Generator(spec),
+            record: TrainingRecord::default(),
+            tensors: BTreeMap::from(tensors),
+        };
+        let batch_norm = BatchNorm::of(&checkpoint, "bn1").unwrap();
+        let found = batch_norm.scale.iter().chain(&batch_norm.shift);
+        for (found, expected) in found.zip([632.4555, 1.4999981, 0.3675445, -1.7499991_f64]) {
+            assert!((found - expected).abs() < 1e-7 * expected.abs().max(1.0), "{found}, not {expected}");
+        }
+    }
 
     #[test]
     fn each_output_channel_gets_its_own_factor_and_bias() {

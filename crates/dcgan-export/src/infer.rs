@@ -173,7 +173,8 @@ impl Call<'_> {
 fn upsampled(size: &Dim, stride: i64, pads: [i64; 2], dilation: i64, kernel: i64) -> Result<i64, String> {
     let [size, stride, dilation, kernel] = [fixed(size)?, stride, dilation, kernel].map(i128::from);
     let cropped: i128 = pads.into_iter().map(i128::from).sum();
-    let side = (size - 1) * stride - cropped + dilation * (kernel - 1) + 1;
+    // Any file can be rendered, so the sum must not overflow even on the most absurd attributes.
+    let side = ((size - 1) * stride - cropped + 1).saturating_add(dilation * (kernel - 1));
     let side = i64::try_from(side).ok().filter(|side| *side > 0);
     side.ok_or_else(|| "its attributes leave no pixel of the output".to_owned())
 }

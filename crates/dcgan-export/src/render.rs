@@ -26,7 +26,8 @@ pub fn parameter_count(model: &ModelProto) -> u64 {
     let initializers = model.graph.iter().flat_map(|graph| &graph.initializer);
     let types = initializers.map(TensorType::of_initializer);
     let floats = types.filter(|tensor| tensor.element == DataType::Float);
-    floats.filter_map(|tensor| product(&tensor.shape)).map(i64::unsigned_abs).sum()
+    let counts = floats.filter_map(|tensor| product(&tensor.shape)).map(i64::unsigned_abs);
+    counts.fold(0, u64::saturating_add)
 }
 
 fn write_model(out: &mut String, model: &ModelProto) -> fmt::Result {

@@ -38,7 +38,7 @@ fn attribute<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut AttributeProt
     graph.node[2].attribute.iter_mut().find(|attribute| attribute.name() == name).unwrap()
 }
 
-/// The declared size of dimension 3 of the image, or of the batch.
+/// One dimension of the declared image.
 fn output_dim(graph: &mut GraphProto, index: usize) -> &mut Option<dimension::Value> {
     let Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)) }) = &mut graph.output[0].r#type
     else {
@@ -115,6 +115,12 @@ fn shapes_go_together() {
     let pads = fault(|graph| attribute(graph, "pads").ints = vec![i64::MAX; 4]);
     assert_contains(&pads, "leave no pixel");
     assert_contains(&fault(|graph| attribute(graph, "group").i = Some(0)), "no output channels");
+    let absurd = fault(|graph| {
+        for name in ["pads", "strides", "dilations"] {
+            attribute(graph, name).ints.fill(i64::MIN);
+        }
+    });
+    assert_contains(&absurd, "leave no pixel");
     let target = fault(|graph| graph.initializer[2].raw_data.as_mut().unwrap()[0] = 0);
     assert_contains(&target, "node reshape (Reshape): the target is");
     let inputs = fault(|graph| graph.node[3].input.push("z".into()));
