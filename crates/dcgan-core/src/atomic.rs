@@ -34,10 +34,19 @@ pub fn write(
 /// [`WriteError`] names the folder.
 pub fn check_folder(folder: &Path) -> Result<(), WriteError> {
     let check = || {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
         tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?.close()
     };
     check().map_err(|source| WriteError { path: folder.to_owned(), source })
+}
+
+/// The system's own words for a file in the place of a folder, "File exists", mislead.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_file() {
+        let message = format!("{} is a file, a folder was expected", folder.display());
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
+    }
+    fs::create_dir_all(folder)
 }
 
 fn try_write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> io::Result<()> {
@@ -52,7 +61,7 @@ fn try_write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Re
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
     #[cfg(unix)]

@@ -51,7 +51,10 @@ pub trait Architecture: 'static {
     }
 }
 
-/// Three stages, images of 32x32: maps of `A`, `B` and `C` channels, `F` of them all is `A * 16`.
+/// Three stages, images of 32x32: latents of `Z` numbers, maps of `A`, `B` and `C` channels.
+///
+/// `F` has to be `A * 16`, the values of the first map, which stable Rust cannot compute in a type; another
+/// number does not compile.
 pub struct Three<
     const Z: usize,
     const A: usize,
@@ -61,7 +64,9 @@ pub struct Three<
     const CHANNELS: usize,
 >;
 
-/// Four stages, images of 64x64: maps of `A`, `B`, `C` and `D` channels; `F` is `A * 16`.
+/// Four stages, images of 64x64: latents of `Z` numbers, maps of `A`, `B`, `C` and `D` channels.
+///
+/// `F` has to be `A * 16`, as in [`Three`].
 pub struct Four<
     const Z: usize,
     const A: usize,

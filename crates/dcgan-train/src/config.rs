@@ -10,6 +10,12 @@ use crate::data::DatasetKind;
 use crate::gan::GanConfig;
 
 /// Settings of a training run: the flags of `dcgan-train`, with their defaults.
+///
+/// ```
+/// use dcgan_train::config::TrainConfig;
+/// let config = TrainConfig { max_steps: Some(100), ..TrainConfig::default() };
+/// assert_eq!((config.arch.name(), config.batch_size, config.learning_rate), ("dcgan64", 128, 2e-4));
+/// ```
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct TrainConfig {
     /// Where the images come from
@@ -57,6 +63,18 @@ pub struct TrainConfig {
         default_value_t = 1024
     )]
     pub cache_mib: usize,
+}
+
+impl Default for TrainConfig {
+    /// The defaults of the flags.
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Flags {
+            #[command(flatten)]
+            config: TrainConfig,
+        }
+        <Flags as clap::Parser>::parse_from([""]).config
+    }
 }
 
 impl TrainConfig {

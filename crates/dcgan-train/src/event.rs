@@ -29,8 +29,13 @@ pub enum Event {
         /// Means since the last report.
         averages: Average,
     },
-    /// An image cannot be used; why, with its name.
-    Skipped(String),
+    /// An image cannot be used.
+    Skipped {
+        /// Why, with its name.
+        reason: String,
+        /// How many there are so far.
+        count: usize,
+    },
     /// A file was written.
     Saved(PathBuf),
 }
@@ -46,7 +51,7 @@ impl Display for Event {
                 write!(f, "epoch {epoch}/{epochs}  step {step}  loss D {loss_d:.3}  loss G {loss_g:.3}  ")?;
                 write!(f, "D(x) {d_x:.3}  D(G(z)) {d_g_z:.3}  {images_per_second:.1} images/s")
             }
-            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
+            Self::Skipped { reason, count } => write!(f, "skipped image {count}: {reason}"),
             Self::Saved(path) => write!(f, "saved {}", path.display()),
         }
     }

@@ -1,4 +1,15 @@
 //! Trains a DCGAN (Radford, Metz and Chintala, 2015) with dfdx.
+//!
+//! From the inside out:
+//!
+//! - [`kernels`]: the arithmetic on the CPU, on plain slices
+//! - [`engine`]: what a device computes; [`native`] with the kernels, [`portable`] in dfdx's operations
+//! - [`layers`]: the networks' layers, typed by their sizes; [`arch`]: the table of architectures
+//! - [`loss`], [`adam`], [`gan`]: one training step
+//! - [`data`]: images in batches; [`batch`]: batches as tensors
+//! - [`trainer`]: a whole run as a [`config`] says, with [`event`]s and [`metrics`]
+//! - [`init`], [`state`], [`sampler`]: new networks, saved ones, and their images
+
 pub mod adam;
 pub mod arch;
 pub mod batch;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use dcgan_core::{grid, latent};
 use dcgan_train::config::{DeviceKind, TrainConfig, at_least_one};
 use dcgan_train::device::{self, OnDevice};
@@ -35,8 +36,8 @@ struct SampleArgs {
     /// A generator that dcgan-train saved
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
-    /// How many images
-    #[arg(long, alias = "num_images", value_name = "N", allow_negative_numbers = true, default_value = "16", value_parser = at_least_one::<usize>())]
+    /// How many images, up to 10,000
+    #[arg(long, alias = "num_images", value_name = "N", allow_negative_numbers = true, default_value = "16", value_parser = images())]
     num_images: usize,
     /// Image k is that of seed N + k
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
@@ -49,6 +50,11 @@ struct SampleArgs {
     output: PathBuf,
     #[command(flatten)]
     machine: Machine,
+}
+
+/// All images are in memory at once.
+fn images() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=10_000)
 }
 
 /// What the work runs on.

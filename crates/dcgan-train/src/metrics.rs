@@ -115,7 +115,7 @@ impl Averages {
 
     /// The means, where there was a step; and starts anew.
     pub fn take(&mut self) -> Option<Average> {
-        let Self { since, sum, steps, images, .. } = std::mem::replace(self, Self::new());
+        let Self { since, sum, steps, images, .. } = std::mem::take(self);
         let [loss_d, loss_g, d_x, d_g_z] = sum.map(|sum| (sum / steps as f64) as f32);
         let images_per_second = images as f64 / since.elapsed().as_secs_f64();
         (steps > 0).then_some(Average { stats: StepStats { loss_d, loss_g, d_x, d_g_z }, images_per_second })

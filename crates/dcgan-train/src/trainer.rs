@@ -56,18 +56,20 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
         report(Event::Started { images, steps_per_epoch, batch_size: config.batch_size.min(images) });
         let gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
         let metrics = MetricsFile::create(&config.output_dir.join("metrics.jsonl"))?;
-        Run {
+        let averages = Averages::new();
+        let run = Run {
             config,
             name,
             gan,
             loader,
             metrics,
-            averages: Averages::new(),
+            averages,
             steps: 0,
             images_seen: 0,
+            skipped: 0,
             report,
-        }
-        .all()
+        };
+        run.all()
     }
 }
 
@@ -77,7 +79,7 @@ fn loader_config<A: Architecture>(config: &TrainConfig) -> LoaderConfig {
         channels: A::CHANNELS,
         batch_size: config.batch_size,
         seed: config.seed,
-        cache_bytes: config.cache_mib << 20,
+        cache_bytes: config.cache_mib.saturating_mul(1 << 20),
         ..LoaderConfig::default()
     }
 }
@@ -92,6 +94,7 @@ struct Run<'a, A: Architecture, E: Engine> {
     averages: Averages,
     steps: u64,
     images_seen: u64,
+    skipped: usize,
     report: &'a mut dyn FnMut(Event),
 }
 
@@ -117,7 +120,10 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     fn epoch(&mut self, epoch: u64) -> Result<bool, TrainError> {
         loop {
             let batch = self.loader.next_batch()?;
-            batch.broken.iter().for_each(|error| (self.report)(Event::Skipped(error.to_string())));
+            for error in &batch.broken {
+                self.skipped += 1;
+                (self.report)(Event::Skipped { reason: error.to_string(), count: self.skipped });
+            }
             let last_of_epoch = batch.last_of_epoch;
             let stats = self.step(&batch)?;
             let metrics = Metrics { epoch, step: self.steps, images_seen: self.images_seen, stats };
