@@ -1,0 +1,17 @@
+//! The whole pipeline with the embedded tract.
+
+use std::sync::LazyLock;
+
+use dcgan_infer::Engine;
+
+static ENGINE: LazyLock<Engine> = LazyLock::new(dcgan_tests::tract);
+
+#[test]
+fn every_architecture_is_dfdxs() {
+    dcgan_tests::every_architecture_is_dfdxs(&ENGINE);
+}
+
+#[test]
+fn from_training_to_samples() {
+    dcgan_tests::from_training_to_samples(&ENGINE);
+}
