@@ -28,7 +28,7 @@ fn values(tensor: &TensorSpec, rng: &mut Rng) -> TensorData {
     match name.as_str() {
         // Each output of a layer is a sum over its inputs; a transposed convolution's pixel has 4 of each channel.
         "fc.weight" => draw(0.0, (shape[1] as f64).sqrt().recip()),
-        name if name.starts_with("tconv") => draw(0.0, 1.5 * (4.0 * shape[0] as f64).sqrt().recip()),
+        name if name.starts_with("tconv") => draw(0.0, 1.2 * (4.0 * shape[0] as f64).sqrt().recip()),
         name if name.ends_with("running_var") => match draw(1.0, 0.3) {
             TensorData::F32(values) => TensorData::F32(values.mapv(|value| value.abs() + 0.05)),
             count => count,

@@ -15,7 +15,7 @@ use prost::Message;
 ///
 /// The graph takes latents `z` [N, latent] and gives images `image` [N, C, S, S] in [-1, 1], for any N.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, max_term_width = 100)]
 struct Args {
     /// The generator's checkpoint, as dcgan-train writes it
     #[arg(long, value_name = "FILE")]

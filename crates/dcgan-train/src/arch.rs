@@ -53,8 +53,20 @@ pub trait Architecture: 'static {
 
 /// Three stages, images of 32x32: latents of `Z` numbers, maps of `A`, `B` and `C` channels.
 ///
-/// `F` has to be `A * 16`, the values of the first map, which stable Rust cannot compute in a type; another
-/// number does not compile.
+/// `F` has to be `A * 16`, the values of the first map, which stable Rust cannot compute in a type.
+///
+/// ```
+/// use dcgan_train::{arch::Three, gan::{Gan, GanConfig}, native::Native};
+/// let gan = Gan::<Three<100, 64, 1024, 32, 16, 3>, Native>::new(&Default::default(), GanConfig::default(), 0);
+/// # assert!(gan.is_ok());
+/// ```
+///
+/// Another number does not compile:
+///
+/// ```compile_fail,E0080
+/// # use dcgan_train::{arch::Three, gan::{Gan, GanConfig}, native::Native};
+/// let gan = Gan::<Three<100, 64, 1000, 32, 16, 3>, Native>::new(&Default::default(), GanConfig::default(), 0);
+/// ```
 pub struct Three<
     const Z: usize,
     const A: usize,

@@ -15,7 +15,7 @@ use dcgan_train::trainer::train;
 
 /// Trains a DCGAN on images, or samples from one that was trained
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

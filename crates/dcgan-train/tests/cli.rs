@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// The program in an empty folder of its own.
 fn program(folder: &TempDir) -> Command {
     let mut command = Command::cargo_bin("dcgan-train").unwrap();
-    command.current_dir(folder.path());
+    command.current_dir(folder.path()).env_remove("COLUMNS");
     command
 }
 

@@ -14,7 +14,7 @@
 //!
 //! Channels that do not meet (8 and 9):
 //!
-//! ```compile_fail,E0271
+//! ```compile_fail,E0599
 //! # use dcgan_train::layers::{Down, Layer, Stem};
 //! # use dcgan_train::native::Native;
 //! type Narrowing = (Stem<3, 8, 16, 8, Native>, Down<9, 16, 8, 4, Native>);
@@ -23,7 +23,7 @@
 //!
 //! Sides that do not meet (8 and 16):
 //!
-//! ```compile_fail,E0271
+//! ```compile_fail,E0599
 //! # use dcgan_train::layers::{Down, Layer, Stem};
 //! # use dcgan_train::native::Native;
 //! type Narrowing = (Stem<3, 8, 16, 8, Native>, Down<8, 16, 16, 8, Native>);
