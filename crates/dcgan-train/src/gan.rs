@@ -14,9 +14,9 @@ use crate::state::{self, StateDict};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GanConfig {
     /// The discriminator's target for real images, and the generator's for its own: 0.9.
-    pub real_label: f32,
+    pub real_label: f64,
     /// The discriminator's target for generated images: 0.1.
-    pub fake_label: f32,
+    pub fake_label: f64,
     /// The optimizer of both networks.
     pub adam: AdamConfig,
 }
@@ -187,7 +187,7 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     fn judge(
         &mut self,
         images: Array<A::Images, E>,
-        label: f32,
+        label: f64,
         grads: Grads<E>,
     ) -> DeviceResult<(Grads<E>, f32, f32), E> {
         let logits = self.discriminator.train(images.traced(grads), Wanted::PARAMETERS)?;

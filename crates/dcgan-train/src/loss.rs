@@ -14,10 +14,10 @@ use crate::engine::{Array, DeviceResult, Engine, FeatureShape};
 /// If the device fails.
 pub fn bce_with_logits<E: Engine, T: Tape<f32, E::Device>>(
     logits: Array<FeatureShape<1>, E, T>,
-    label: f32,
+    label: f64,
 ) -> DeviceResult<Array<Rank0, E, T>, E> {
     let shape = *logits.shape();
-    let labels = logits.device().try_tensor_from_vec(vec![label; shape.1], shape)?;
+    let labels = logits.device().try_tensor_from_vec(vec![label as f32; shape.1], shape)?;
     logits.try_bce_with_logits(labels)?.try_mean::<_, Axes2<0, 1>>()
 }
 

@@ -217,8 +217,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             ("learning_rate", config.learning_rate.into()),
             ("beta1", config.beta1.into()),
             ("beta2", gan.adam.betas[1].into()),
-            ("real_label", f64::from(gan.real_label).into()),
-            ("fake_label", f64::from(gan.fake_label).into()),
+            ("real_label", gan.real_label.into()),
+            ("fake_label", gan.fake_label.into()),
             ("seed", config.seed.into()),
         ];
         let options = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
