@@ -27,6 +27,20 @@ pub fn write(
     try_write(path, fill).map_err(|source| WriteError { path: path.to_owned(), source })
 }
 
+/// Refuses an output that is the input itself, under this or another name: a slip must not cost the original.
+///
+/// # Errors
+/// [`WriteError`] names the output.
+pub fn keep_input(input: &Path, output: &Path) -> Result<(), WriteError> {
+    match (fs::canonicalize(input), fs::canonicalize(output)) {
+        (Ok(a), Ok(b)) if a == b => {
+            let source = io::Error::other("it is the input itself: name another file");
+            Err(WriteError { path: output.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes a folder where it is missing and checks that files can be written there: better to learn it before
 /// hours of work than after.
 ///
@@ -35,14 +49,14 @@ pub fn write(
 pub fn check_folder(folder: &Path) -> Result<(), WriteError> {
     let check = || {
         make_folder(folder)?;
-        tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?.close()
+        temporary_file(folder)?.close()
     };
     check().map_err(|source| WriteError { path: folder.to_owned(), source })
 }
 
 /// The system's own words for a file in the place of a folder, "File exists", mislead.
 fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_file() {
+    if folder.exists() && !folder.is_dir() {
         let message = format!("{} is a file, a folder was expected", folder.display());
         return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
     }
@@ -50,18 +64,55 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn try_write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if target.is_dir() || target.file_name().is_none() {
-        return Err(io::Error::new(
-            io::ErrorKind::IsADirectory,
-            "this is a folder, a file name was expected",
-        ));
-    }
+    let target = resolve(path);
+    let old = fs::metadata(&target).ok();
+    check_target(&target, old.as_ref())?;
     let folder = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     make_folder(folder)?;
+    let mut temporary = temporary_file(folder)?;
+    if let Some(old) = old {
+        temporary.as_file().set_permissions(old.permissions())?;
+    }
+    let mut writer = BufWriter::new(temporary.as_file_mut());
+    fill(&mut writer)?;
+    writer.flush()?;
+    drop(writer);
+    temporary.as_file().sync_all()?;
+    temporary.persist(target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Where a path leads to, through symbolic links, even to a file that does not exist yet.
+fn resolve(path: &Path) -> PathBuf {
+    if let Ok(target) = fs::canonicalize(path) {
+        return target;
+    }
+    match fs::read_link(path) {
+        // A relative link starts from its own folder.
+        Ok(link) => path.parent().map_or(link.clone(), |folder| folder.join(&link)),
+        Err(_) => path.to_owned(),
+    }
+}
+
+/// A folder cannot be written, and a device or a pipe would be replaced by a file.
+fn check_target(target: &Path, old: Option<&fs::Metadata>) -> io::Result<()> {
+    let names_folder = target.file_name().is_none() || target.as_os_str().to_string_lossy().ends_with('/');
+    if names_folder || old.is_some_and(fs::Metadata::is_dir) {
+        let message = "this is a folder, a file name was expected";
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
+    }
+    match old {
+        Some(old) if !old.is_file() => {
+            Err(io::Error::other("this is a device or a pipe, a file was expected"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
     #[cfg(unix)]
@@ -70,14 +121,8 @@ fn try_write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Re
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut temporary = builder.tempfile_in(folder)?;
-    let mut writer = BufWriter::new(temporary.as_file_mut());
-    fill(&mut writer)?;
-    writer.flush()?;
-    drop(writer);
-    temporary.as_file().sync_all()?;
-    temporary.persist(target).map_err(|error| error.error)?;
-    Ok(())
+    // The kind alone: the whole error would name the temporary file, which means nothing to a user.
+    builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))
 }
 
 #[cfg(test)]
@@ -129,5 +174,34 @@ mod tests {
         write(&link, |file| file.write_all(b"new")).unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");
+        fs::remove_file(&real).unwrap();
+        write(&link, |file| file.write_all(b"again")).unwrap();
+        assert!(link.is_symlink(), "a link to a file that is gone");
+        assert_eq!(fs::read(&real).unwrap(), b"again");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_stays_private_and_a_device_is_no_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("private");
+        fs::write(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write(&path, |file| file.write_all(b"new")).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let link = folder.path().join("device");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        let error = write(&link, |_| Ok(())).unwrap_err();
+        assert!(error.source.to_string().contains("a file was expected"), "{}", error.source);
+    }
+
+    #[test]
+    fn an_output_that_is_the_input_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, other) = (folder.path().join("input"), folder.path().join("other"));
+        fs::write(&input, b"old").unwrap();
+        assert!(keep_input(&input, &other).is_ok());
+        assert!(keep_input(&input, &folder.path().join(".").join("input")).is_err());
     }
 }

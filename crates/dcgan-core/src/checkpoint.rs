@@ -141,7 +141,7 @@ impl Checkpoint {
     /// [`CheckpointError`] says which part of which file is wrong.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let bytes =
-            fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+            read_file(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
         Self::from_bytes(&bytes, path)
     }
 
@@ -197,7 +197,9 @@ impl Checkpoint {
         let file = SafeTensors::deserialize(bytes).map_err(format)?;
         let describe = |reason: String| CheckpointError::Description { path: path.to_owned(), reason };
         let json = metadata.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
-        let json = json.ok_or_else(|| describe(format!("its header has no `{METADATA_KEY}` entry")))?;
+        let json = json.ok_or_else(|| {
+            describe(format!("its header has no `{METADATA_KEY}` entry, so dcgan-train did not write it"))
+        })?;
         let description: Description =
             serde_json::from_str(json).map_err(|error| describe(error.to_string()))?;
         description.spec.check().map_err(describe)?;
@@ -230,6 +232,14 @@ impl TensorData {
     }
 }
 
+/// A file's bytes; a pipe would be waited for without end.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("this is no file"));
+    }
+    fs::read(path)
+}
+
 fn decode_all(file: &SafeTensors, expected: &[TensorSpec]) -> Result<BTreeMap<String, TensorData>, String> {
     let surplus = file.names().into_iter().find(|name| !expected.iter().any(|tensor| tensor.name == *name));
     if let Some(name) = surplus {
@@ -255,16 +265,26 @@ fn decode(view: &TensorView, expected: &TensorSpec) -> Result<TensorData, String
     }
     if dtype == Dtype::I64 {
         let bytes = view.data().try_into().map_err(|_| format!("tensor {name} is not 8 bytes"))?;
-        return Ok(TensorData::Count(i64::from_le_bytes(bytes)));
+        return match i64::from_le_bytes(bytes) {
+            count if count < 0 => Err(format!("tensor {name} counts {count}, expected 0 or more")),
+            count => Ok(TensorData::Count(count)),
+        };
     }
     let (chunks, _) = view.data().as_chunks::<4>();
     let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    match values.iter().position(|value| !value.is_finite()) {
+    check_values(name, &values)?;
+    Ok(TensorData::from_values(&expected.shape, values))
+}
+
+fn check_values(name: &str, values: &[f32]) -> Result<(), String> {
+    let is_variance = name.ends_with("running_var");
+    let is_wrong = |value: &f32| !value.is_finite() || (is_variance && *value < 0.0);
+    match values.iter().position(is_wrong) {
         Some(at) => Err(format!(
-            "tensor {name} has {} at position {at}: the run diverged, use an earlier one",
+            "tensor {name} has {} at position {at}: the run diverged or the file is damaged, use an earlier one",
             values[at]
         )),
-        None => Ok(TensorData::from_values(&expected.shape, values)),
+        None => Ok(()),
     }
 }
 
@@ -337,6 +357,15 @@ mod tests {
             c.tensors.insert("fc.bias".into(), TensorData::from_values(&[64], values));
         });
         assert!(nan.contains("fc.bias has NaN at position 0"), "{nan}");
+        let negative = message(|c| {
+            let values = vec![0.5, -0.5];
+            c.tensors.insert("bn1.running_var".into(), TensorData::from_values(&[2], values));
+        });
+        assert!(negative.contains("bn1.running_var has -0.5 at position 1"), "{negative}");
+        let count = message(|c| {
+            c.tensors.insert("bn1.num_batches_tracked".into(), TensorData::Count(-1));
+        });
+        assert!(count.contains("num_batches_tracked counts -1"), "{count}");
     }
 
     #[test]
@@ -346,5 +375,17 @@ mod tests {
         spec.widths = vec![usize::MAX / 2; 3];
         let error = load(&checkpoint.to_bytes().unwrap()).unwrap_err().to_string();
         assert!(error.contains("expected 1 to 65536"), "{error}");
+    }
+
+    #[test]
+    fn images_of_two_channels_and_names_with_control_characters_are_refused() {
+        let error = |change: fn(&mut GeneratorSpec)| {
+            let mut checkpoint = small();
+            let NetworkSpec::Generator(spec) = &mut checkpoint.spec else { unreachable!() };
+            change(spec);
+            load(&checkpoint.to_bytes().unwrap()).unwrap_err().to_string()
+        };
+        assert!(error(|spec| spec.channels = 2).contains("images of 2 channels, expected 1 or 3"));
+        assert!(error(|spec| spec.arch = "\u{1b}[2J".into()).contains("a name with control characters"));
     }
 }

@@ -140,15 +140,21 @@ impl NetworkSpec {
 
     /// Refuses sizes that no network has, so that what follows can compute with them without overflow.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let (widths, channels, latent) = match self {
-            Self::Generator(spec) => (&spec.widths, spec.channels, spec.latent),
-            Self::Discriminator(spec) => (&spec.widths, spec.channels, 1),
+        let (arch, widths, channels, latent) = match self {
+            Self::Generator(spec) => (&spec.arch, &spec.widths, spec.channels, spec.latent),
+            Self::Discriminator(spec) => (&spec.arch, &spec.widths, spec.channels, 1),
         };
+        if arch.chars().any(char::is_control) {
+            return Err(format!("a name with control characters, {arch:?}"));
+        }
+        if !matches!(channels, 1 | 3) {
+            return Err(format!("images of {channels} channels, expected 1 or 3"));
+        }
         let stages = widths.len();
         if !(1..=8).contains(&stages) {
             return Err(format!("{stages} stages, expected 1 to 8"));
         }
-        let sizes = widths.iter().copied().chain([channels, latent]);
+        let sizes = widths.iter().copied().chain([latent]);
         match sizes.into_iter().find(|size| !(1..=65_536).contains(size)) {
             Some(size) => Err(format!("a layer of {size} channels, expected 1 to 65536")),
             None => Ok(()),

@@ -1,11 +1,10 @@
 //! `dcgan-export`: a generator's checkpoint in, an ONNX file out.
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Parser;
 use dcgan_core::{Checkpoint, atomic};
 use dcgan_export::{ExportConfig, ModelProto, export, parameter_count};
@@ -29,7 +28,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
-            eprintln!("dcgan-export: {err:#}");
+            drop(writeln!(io::stderr(), "dcgan-export: {err:#}"));
             ExitCode::FAILURE
         }
     }
@@ -37,7 +36,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> anyhow::Result<()> {
     let (spec, checkpoint) = Checkpoint::load_generator(&args.checkpoint)?;
-    keep_checkpoint(&args.checkpoint, &args.output)?;
+    atomic::keep_input(&args.checkpoint, &args.output)?;
     let config = ExportConfig::default();
     let model = export(&checkpoint, &config)
         .with_context(|| format!("cannot export {}", args.checkpoint.display()))?;
@@ -46,14 +45,6 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let summary = summary(&spec.arch, &config, &model);
     writeln!(io::stdout(), "{}: {} bytes, {summary}", args.output.display(), bytes.len())
         .context("cannot print the summary")
-}
-
-/// A slip of the command line must not cost the trained weights.
-fn keep_checkpoint(checkpoint: &Path, output: &Path) -> anyhow::Result<()> {
-    let same =
-        fs::canonicalize(output).is_ok_and(|output| fs::canonicalize(checkpoint).is_ok_and(|c| c == output));
-    ensure!(!same, "--output {} is the checkpoint itself: name another file", output.display());
-    Ok(())
 }
 
 fn summary(arch: &str, config: &ExportConfig, model: &ModelProto) -> String {

@@ -1,6 +1,6 @@
 //! An exported generator: latents in, images out.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,11 @@ use crate::engine::Engine;
 /// Latents that go through the model at once: 16 took the least time an image of the powers of two up to 64, in both
 /// engines. Larger batches leave the processor's cache, smaller ones waste the time of tract.
 pub const MAX_BATCH: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// Longest latent and largest fixed batch that are believed: memory is allocated by what a file says.
+const MAX_LATENT: i64 = 65_536;
+/// Largest height and width that are believed.
+const MAX_SIDE: i64 = 8192;
 
 /// A generator read from a `.onnx` file, ready to run.
 #[derive(Debug)]
@@ -98,7 +103,7 @@ impl Generator {
     /// tract panics at some models with damaged bytes inside, such as a node that names no tensor, and its panic
     /// cannot leave the C interface that `ort` speaks with it. ONNX Runtime returns an error for them.
     pub fn open(engine: &Engine, path: &Path) -> Result<Self, GeneratorError> {
-        check_readable(path).map_err(|source| GeneratorError::Read { path: path.to_owned(), source })?;
+        check_readable(path)?;
         let session = start_session(engine, path)
             .map_err(|source| GeneratorError::Model { path: path.to_owned(), source })?;
         let interface = interface(&session).map_err(|(expected, found)| GeneratorError::Interface {
@@ -166,15 +171,24 @@ impl Generator {
     }
 }
 
-/// Engines word a missing file or a folder in ways of their own; this is the operating system's.
-fn check_readable(path: &Path) -> io::Result<()> {
-    if File::open(path)?.metadata()?.is_dir() {
-        return Err(io::Error::new(
-            io::ErrorKind::IsADirectory,
-            "this is a folder, a .onnx file was expected",
-        ));
+/// Checks that a model's file is there and can be read, before an engine is started for it.
+///
+/// # Errors
+/// [`GeneratorError::Read`] in the operating system's words; engines have ways of their own.
+pub fn check_readable(path: &Path) -> Result<(), GeneratorError> {
+    is_readable(path).map_err(|source| GeneratorError::Read { path: path.to_owned(), source })
+}
+
+fn is_readable(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?;
+    if kind.is_dir() {
+        let message = "this is a folder, a .onnx file was expected";
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
     }
-    Ok(())
+    if !kind.is_file() {
+        return Err(io::Error::other("this is a device or a pipe, a .onnx file was expected"));
+    }
+    File::open(path).map(drop)
 }
 
 fn start_session(engine: &Engine, path: &Path) -> ort::Result<Session> {
@@ -187,14 +201,14 @@ fn start_session(engine: &Engine, path: &Path) -> ort::Result<Session> {
 
 /// Reads the shapes off the model, or says what was expected and what found.
 fn interface(session: &Session) -> Result<Interface, (&'static str, String)> {
-    const INPUT: &str = "one input, f32 [N, latent]";
-    const OUTPUT: &str = "one output, f32 [N, C, H, W] with C 1 or 3";
+    const INPUT: &str = "one input, f32 [N, latent], N up to 65536 and latent up to 65536";
+    const OUTPUT: &str = "one output, f32 [N, C, H, W] with C 1 or 3, H and W up to 8192";
     let (batch, latent) = match sole_shape(session.inputs()) {
-        Some(&[batch, latent]) if latent > 0 => (batch, latent as usize),
+        Some(&[batch @ ..=MAX_LATENT, latent @ 1..=MAX_LATENT]) => (batch, latent as usize),
         _ => return Err((INPUT, describe(session.inputs()))),
     };
     let image = match sole_shape(session.outputs()) {
-        Some(&[_, channels @ (1 | 3), height, width]) if height > 0 && width > 0 => {
+        Some(&[_, channels @ (1 | 3), height @ 1..=MAX_SIDE, width @ 1..=MAX_SIDE]) => {
             [channels, height, width].map(|size| size as usize)
         }
         _ => return Err((OUTPUT, describe(session.outputs()))),

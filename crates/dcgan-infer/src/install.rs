@@ -92,8 +92,11 @@ pub fn install(config: &InstallConfig) -> Result<PathBuf, InstallError> {
     Ok(target)
 }
 
-/// `1.<minor>` or `1.<minor>.<patch>`, new enough.
-fn check_version(version: &str) -> Result<(), InstallError> {
+/// Whether a version can be installed: `1.<minor>` or `1.<minor>.<patch>`, new enough.
+///
+/// # Errors
+/// [`InstallError::Version`] says what was expected.
+pub fn check_version(version: &str) -> Result<(), InstallError> {
     let numbers: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
     match numbers.as_deref() {
         Some([1, minor] | [1, minor, _]) if *minor >= OLDEST_MINOR => Ok(()),

@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,7 +13,8 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dcgan-infer: {error:#}");
+            // `eprintln!` would panic where nobody listens any more.
+            drop(writeln!(io::stderr(), "dcgan-infer: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -1,8 +1,7 @@
 //! Every setting of a training run.
 
+use std::ops::{Bound, RangeBounds};
 use std::path::PathBuf;
-
-use clap::builder::RangedU64ValueParser;
 
 use crate::adam::AdamConfig;
 use crate::arch::Arch;
@@ -28,13 +27,13 @@ pub struct TrainConfig {
     #[arg(long, default_value = "dcgan64")]
     pub arch: Arch,
     /// Images a batch; an epoch's last batch has what is left
-    #[arg(long, alias = "batch_size", value_name = "N", allow_negative_numbers = true, default_value = "128", value_parser = at_least_one::<usize>())]
+    #[arg(long, alias = "batch_size", value_name = "N", allow_negative_numbers = true, default_value = "128", value_parser = whole::<usize>(1..))]
     pub batch_size: usize,
     /// Passes over the dataset
-    #[arg(long, alias = "num_epochs", value_name = "N", allow_negative_numbers = true, default_value = "100", value_parser = at_least_one::<u64>())]
+    #[arg(long, alias = "num_epochs", value_name = "N", allow_negative_numbers = true, default_value = "100", value_parser = whole::<u64>(1..))]
     pub num_epochs: u64,
     /// Stop after this many steps, even within an epoch
-    #[arg(long, alias = "max_steps", value_name = "N", allow_negative_numbers = true, value_parser = at_least_one::<u64>())]
+    #[arg(long, alias = "max_steps", value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(1..))]
     pub max_steps: Option<u64>,
     /// Adam's learning rate, for both networks
     #[arg(long, alias = "learning_rate", value_name = "RATE", allow_negative_numbers = true, default_value = "0.0002", value_parser = learning_rate)]
@@ -43,10 +42,10 @@ pub struct TrainConfig {
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true, default_value = "0.5", value_parser = decay)]
     pub beta1: f64,
     /// Epochs between checkpoints and sample grids
-    #[arg(long, alias = "save_interval", value_name = "N", allow_negative_numbers = true, default_value = "10", value_parser = at_least_one::<u64>())]
+    #[arg(long, alias = "save_interval", value_name = "N", allow_negative_numbers = true, default_value = "10", value_parser = whole::<u64>(1..))]
     pub save_interval: u64,
     /// What weights, shuffles and latents are drawn from
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "0", value_parser = whole::<u64>(..))]
     pub seed: u64,
     /// Folder of the checkpoints
     #[arg(long, alias = "checkpoint_dir", value_name = "DIR", default_value = "checkpoints")]
@@ -60,8 +59,7 @@ pub struct TrainConfig {
         alias = "cache_mib",
         value_name = "MIB",
         allow_negative_numbers = true,
-        default_value_t = 1024
-    )]
+        default_value = "1024", value_parser = whole::<usize>(..))]
     pub cache_mib: usize,
 }
 
@@ -100,9 +98,23 @@ pub enum DeviceKind {
     Cuda,
 }
 
-/// Takes whole numbers from 1 on.
-pub fn at_least_one<T: TryFrom<u64> + Clone + Send + Sync>() -> RangedU64ValueParser<T> {
-    RangedU64ValueParser::new().range(1..)
+/// Parses whole numbers of a range, and says what was expected instead of another.
+pub fn whole<T: TryFrom<u64>>(
+    range: impl RangeBounds<u64> + Clone,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+            let from = match range.start_bound() {
+                Bound::Included(from) => *from,
+                _ => 0,
+            };
+            match range.end_bound() {
+                Bound::Included(to) => format!("expected a whole number from {from} to {to}"),
+                _ => format!("expected a whole number from {from} on"),
+            }
+        })
+    }
 }
 
 fn learning_rate(text: &str) -> Result<f64, String> {

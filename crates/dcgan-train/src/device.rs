@@ -1,5 +1,7 @@
 //! Choosing the device, and with it the engine.
 
+use std::io::{self, Write};
+
 use dfdx::tensor::Cpu;
 
 use crate::config::DeviceKind;
@@ -45,8 +47,10 @@ pub fn run<W: OnDevice>(kind: DeviceKind, work: W) -> Result<W::Output, DeviceEr
         DeviceKind::Auto => match cuda::device() {
             Ok(device) => Ok(work.run::<cuda::Engine>(device, cuda::NAME)),
             Err(DeviceError::NotBuilt) => Ok(on_cpu(work)),
-            Err(error) => {
-                eprintln!("{error}: using the CPU");
+            Err(DeviceError::Cuda { reason }) => {
+                let line = format!("no GPU can be used ({reason}): using the CPU");
+                // A closed standard error is no reason not to train.
+                drop(writeln!(io::stderr(), "{line}"));
                 Ok(on_cpu(work))
             }
         },

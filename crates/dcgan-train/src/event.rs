@@ -11,6 +11,10 @@ use crate::metrics::Average;
 pub enum Event {
     /// The data is open and training begins.
     Started {
+        /// The architecture's name.
+        arch: &'static str,
+        /// The dataset's name.
+        dataset: &'static str,
         /// Images of the dataset.
         images: usize,
         /// Steps an epoch, if none of them is broken.
@@ -43,8 +47,9 @@ pub enum Event {
 impl Display for Event {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
-            Self::Started { images, steps_per_epoch, batch_size } => {
-                write!(f, "{images} images, {steps_per_epoch} steps an epoch, {batch_size} images a step")
+            Self::Started { arch, dataset, images, steps_per_epoch, batch_size } => {
+                write!(f, "training {arch} on {dataset}: {images} images, ")?;
+                write!(f, "{steps_per_epoch} steps an epoch, {batch_size} images a step")
             }
             Self::Progress { epoch, epochs, step, averages: Average { stats, images_per_second } } => {
                 let StepStats { loss_d, loss_g, d_x, d_g_z } = stats;

@@ -56,3 +56,50 @@ impl<E: Engine> Visitor<E> for Initialise {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dcgan_core::TensorData;
+
+    use super::*;
+    use crate::arch::{Architecture, Three};
+    use crate::native::Native;
+    use crate::state::state_dict;
+
+    /// Radford et al. (2015), section 4: all weights N(0, 0.02); the reference program has N(1, 0.02) for BatchNorm.
+    #[test]
+    fn weights_have_the_distributions_of_the_paper() {
+        type Wide = Three<100, 64, 1024, 64, 64, 3>;
+        let mut generator: <Wide as Architecture>::Generator<Native> =
+            initialised::<Native, _>(&Cpu::default(), 5, GENERATOR).unwrap();
+        for (name, data) in state_dict::<Native, _>(&mut generator) {
+            let TensorData::F32(values) = data else { continue };
+            let (mean, deviation) = (values.mean().unwrap(), values.std(0.0));
+            let (expected_mean, expected_deviation) = match name.as_str() {
+                name if name.ends_with("running_var") => (1.0, 0.0),
+                name if name.ends_with(".bias") || name.ends_with("running_mean") => (0.0, 0.0),
+                name if name.starts_with("bn") => (1.0, 0.02),
+                _ => (0.0, 0.02),
+            };
+            // Five standard errors of a mean and of a deviation.
+            let margin = 5.0 * expected_deviation / (values.len() as f32).sqrt();
+            assert!((mean - expected_mean).abs() <= margin, "{name}: mean {mean}");
+            assert!((deviation - expected_deviation).abs() <= margin, "{name}: deviation {deviation}");
+        }
+    }
+
+    #[test]
+    fn seeds_and_networks_give_other_weights() {
+        let weights = |seed, network| {
+            let layer = initialised::<Native, crate::layers::Stem<3, 4, 8, 4, Native>>(
+                &Cpu::default(),
+                seed,
+                network,
+            );
+            state_dict::<Native, _>(&mut layer.unwrap())
+        };
+        assert_eq!(weights(1, 0), weights(1, 0));
+        assert_ne!(weights(1, 0), weights(2, 0));
+        assert_ne!(weights(1, 0), weights(1, 1));
+    }
+}

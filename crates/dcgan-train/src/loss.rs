@@ -34,3 +34,55 @@ pub fn scalar<E: Engine, T: Tape<f32, E::Device>>(tensor: &Array<Rank0, E, T>) -
     E::read(&tensor.retaped::<NoneTape>(), &mut value);
     value[0]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::Native;
+
+    /// Loss and gradient of one logit.
+    fn loss(logit: f32, label: f64) -> (f32, f32) {
+        let x = Cpu::default().tensor_from_vec(vec![logit], (Const, 1));
+        let loss = bce_with_logits::<Native, _>(x.leaky_trace(), label).unwrap();
+        let value = scalar::<Native, _>(&loss);
+        (value, loss.backward().get(&x).as_vec()[0])
+    }
+
+    #[test]
+    fn it_is_the_cross_entropy_of_the_sigmoid() {
+        for logit in [-5.0, -0.3, 0.0, 2.0, 7.0] {
+            for label in [0.0, 0.1, 0.9, 1.0] {
+                let p = (1.0 + f64::from(-logit).exp()).recip();
+                let expected = (-(label * p.ln() + (1.0 - label) * (1.0 - p).ln()), p - label);
+                let found = loss(logit, label);
+                assert!(
+                    (f64::from(found.0) - expected.0).abs() < 1e-5,
+                    "{logit}, {label}: {found:?}, {expected:?}"
+                );
+                assert!(
+                    (f64::from(found.1) - expected.1).abs() < 1e-6,
+                    "{logit}, {label}: {found:?}, {expected:?}"
+                );
+            }
+        }
+    }
+
+    /// Where the sigmoid is 0 or 1 in f32, its logarithm is lost: the loss grows with the logit all the same.
+    #[test]
+    fn large_logits_keep_loss_and_gradient() {
+        assert_eq!(loss(1000.0, 0.0), (1000.0, 1.0));
+        assert_eq!(loss(-1000.0, 1.0), (1000.0, -1.0));
+        assert_eq!(loss(1000.0, 1.0), (0.0, 0.0));
+        assert_eq!(loss(-1000.0, 0.0), (0.0, 0.0));
+        let (value, gradient) = loss(100.0, 0.9);
+        assert!((value - 10.0).abs() < 1e-4 && (gradient - 0.1).abs() < 1e-6, "{value}, {gradient}");
+    }
+
+    #[test]
+    fn the_means_are_over_the_batch() {
+        let x = Cpu::default().tensor_from_vec(vec![0.0, 3f32.ln()], (Const, 2));
+        assert!((mean_probability::<Native>(&x) - 0.625).abs() < 1e-6);
+        let both = scalar::<Native, _>(&bce_with_logits::<Native, _>(x, 1.0).unwrap());
+        assert!((both - (2f32.ln() + (4f32 / 3.0).ln()) / 2.0).abs() < 1e-6, "{both}");
+    }
+}

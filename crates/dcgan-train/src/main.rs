@@ -1,13 +1,13 @@
 //! `dcgan-train`: trains a DCGAN, and draws samples of a checkpoint.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use clap::builder::RangedU64ValueParser;
-use dcgan_core::{grid, latent};
-use dcgan_train::config::{DeviceKind, TrainConfig, at_least_one};
+use dcgan_core::{atomic, grid, latent};
+use dcgan_train::config::{DeviceKind, TrainConfig, whole};
 use dcgan_train::device::{self, OnDevice};
 use dcgan_train::engine::Engine;
 use dcgan_train::sampler::sample_checkpoint;
@@ -25,6 +25,9 @@ struct Cli {
     machine: Machine,
 }
 
+/// Images of one picture: they are in memory at once.
+const MAX_IMAGES: u64 = 10_000;
+
 #[derive(clap::Subcommand)]
 enum Command {
     /// Draws a grid of images from a generator's checkpoint
@@ -37,24 +40,19 @@ struct SampleArgs {
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
     /// How many images, up to 10,000
-    #[arg(long, alias = "num_images", value_name = "N", allow_negative_numbers = true, default_value = "16", value_parser = images())]
+    #[arg(long, alias = "num_images", value_name = "N", allow_negative_numbers = true, default_value = "16", value_parser = whole::<usize>(1..=MAX_IMAGES))]
     num_images: usize,
     /// Image k is that of seed N + k
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "0", value_parser = whole::<u64>(..))]
     seed: u64,
     /// Images a row [default: as square as possible]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one::<usize>())]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<usize>(1..))]
     columns: Option<usize>,
     /// The picture to write, a PNG
     #[arg(long, value_name = "FILE", default_value = "generated.png")]
     output: PathBuf,
     #[command(flatten)]
     machine: Machine,
-}
-
-/// All images are in memory at once.
-fn images() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=10_000)
 }
 
 /// What the work runs on.
@@ -64,7 +62,7 @@ struct Machine {
     #[arg(long, default_value = "auto")]
     device: DeviceKind,
     /// Threads of the CPU [default: one for each processor]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one::<usize>())]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<usize>(1..=1024))]
     threads: Option<usize>,
 }
 
@@ -72,7 +70,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dcgan-train: {error:#}");
+            drop(writeln!(io::stderr(), "dcgan-train: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -100,9 +98,10 @@ impl OnDevice for Train<'_> {
     type Output = anyhow::Result<()>;
 
     fn run<E: Engine>(self, device: E::Device, name: &str) -> Self::Output {
-        let arch = self.0.arch.name();
-        eprintln!("training {arch} on {} on the {name}", self.0.dataset.name());
-        train::<E>(self.0, &device, &mut |event| eprintln!("{event}"))?;
+        // A closed terminal or a full log must not end a run: what cannot be told is not told.
+        let tell = |line: &dyn std::fmt::Display| drop(writeln!(io::stderr(), "{line}"));
+        tell(&format_args!("device: {name}"));
+        train::<E>(self.0, &device, &mut |event| tell(&event))?;
         Ok(())
     }
 }
@@ -114,12 +113,20 @@ impl OnDevice for Sample<'_> {
 
     fn run<E: Engine>(self, device: E::Device, _: &str) -> Self::Output {
         let args = self.0;
+        atomic::keep_input(&args.checkpoint, &args.output)?;
         let latents =
             |spec: &dcgan_core::GeneratorSpec| latent::latents(args.seed, args.num_images, spec.latent);
         let images = sample_checkpoint::<E>(&device, &args.checkpoint, latents)?;
         let columns = args.columns.unwrap_or_else(|| grid::square_columns(args.num_images));
         grid::save_png(&grid::grid(images.view(), columns), &args.output)?;
-        println!("{}: {} images", args.output.display(), args.num_images);
-        Ok(())
+        let (_, _, height, width) = images.dim();
+        let (output, count, last) =
+            (args.output.display(), args.num_images, args.seed.wrapping_add(args.num_images as u64 - 1));
+        writeln!(
+            io::stdout(),
+            "wrote {output}: {count} images of {width}x{height}, seeds {} to {last}",
+            args.seed
+        )
+        .context("cannot print the summary")
     }
 }

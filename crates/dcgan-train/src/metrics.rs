@@ -127,3 +127,38 @@ impl Default for Averages {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+
+    fn step(step: u64, loss_d: f32) -> Metrics {
+        let stats = StepStats { loss_d, loss_g: 2.0 * loss_d, d_x: 0.75, d_g_z: 0.25 };
+        Metrics { epoch: 1, step, images_seen: 8 * step, stats }
+    }
+
+    #[test]
+    fn averages_are_of_the_steps_since_the_last_ones() {
+        let mut averages = Averages::new();
+        assert_eq!(averages.take(), None);
+        for (number, loss) in [(1, 1.0), (2, 3.0)] {
+            assert!(averages.add(&step(number, loss), 8) > 0.0);
+        }
+        let first = averages.take().unwrap();
+        assert_eq!(first.stats, StepStats { loss_d: 2.0, loss_g: 4.0, d_x: 0.75, d_g_z: 0.25 });
+        assert!(first.images_per_second > 0.0);
+        averages.add(&step(3, 5.0), 8);
+        assert_eq!(averages.take().unwrap().stats.loss_d, 5.0);
+        assert_eq!(averages.take(), None);
+    }
+
+    #[test]
+    fn progress_is_one_line() {
+        let averages = Average { stats: step(7, 1.25).stats, images_per_second: 81.26 };
+        let event = Event::Progress { epoch: 2, epochs: 10, step: 7, averages };
+        let expected =
+            "epoch 2/10  step 7  loss D 1.250  loss G 2.500  D(x) 0.750  D(G(z)) 0.250  81.3 images/s";
+        assert_eq!(event.to_string(), expected);
+    }
+}

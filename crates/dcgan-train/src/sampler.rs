@@ -47,12 +47,12 @@ pub fn sample_checkpoint<E: Engine>(
     latents: impl FnOnce(&GeneratorSpec) -> ndarray::Array2<f32>,
 ) -> Result<Array4<f32>, TrainError> {
     let (spec, checkpoint) = Checkpoint::load_generator(path)?;
-    let latents = latents(&spec);
     let arch = find(&spec).ok_or_else(|| TrainError::UnknownArchitecture {
         path: path.to_owned(),
-        found: format!("{} with widths {:?}", spec.arch, spec.widths),
+        found: format!("latent {}, widths {:?}, {} channels", spec.latent, spec.widths, spec.channels),
         known: Arch::ALL.iter().map(|arch| arch.name()).collect::<Vec<_>>().join(", "),
     })?;
+    let latents = latents(&spec);
     let images = arch.run(Sample::<E> { device, state: &checkpoint.tensors, latents: latents.view() });
     images.map_err(TrainError::device)
 }

@@ -48,12 +48,20 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
         let Self { config, device, report } = self;
         let dataset = config.dataset.open(&config.data_dir, A::SIDE)?;
         let images = dataset.len();
-        let loader = Loader::start(dataset, loader_config::<A>(config))?;
+        let mut loader = Loader::start(dataset, loader_config::<A>(config))?;
+        // Data that cannot be used is known before anything of an earlier run is replaced.
+        let first = Some(loader.next_batch()?);
         for folder in [&config.checkpoint_dir, &config.output_dir] {
             atomic::check_folder(folder)?;
         }
         let steps_per_epoch = epoch_batches(images, config.batch_size) as u64;
-        report(Event::Started { images, steps_per_epoch, batch_size: config.batch_size.min(images) });
+        report(Event::Started {
+            arch: name,
+            dataset: config.dataset.name(),
+            images,
+            steps_per_epoch,
+            batch_size: config.batch_size.min(images),
+        });
         let gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
         let metrics = MetricsFile::create(&config.output_dir.join("metrics.jsonl"))?;
         let averages = Averages::new();
@@ -62,6 +70,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             name,
             gan,
             loader,
+            first,
             metrics,
             averages,
             steps: 0,
@@ -90,6 +99,7 @@ struct Run<'a, A: Architecture, E: Engine> {
     name: &'static str,
     gan: Gan<A, E>,
     loader: Loader,
+    first: Option<Batch>,
     metrics: MetricsFile,
     averages: Averages,
     steps: u64,
@@ -101,25 +111,30 @@ struct Run<'a, A: Architecture, E: Engine> {
 impl<A: Architecture, E: Engine> Run<'_, A, E> {
     fn all(mut self) -> Result<(), TrainError> {
         for epoch in 1..=self.config.num_epochs {
-            let finished = self.epoch(epoch)?;
+            let stopped = self.epoch(epoch)?;
+            let last = stopped || epoch == self.config.num_epochs;
             self.progress(epoch)?;
-            if finished || epoch == self.config.num_epochs {
-                self.save_grid(epoch)?;
-                self.save("final")?;
-                break;
-            }
-            if epoch.is_multiple_of(self.config.save_interval) {
-                self.save_grid(epoch)?;
+            // Networks before pictures: they are what must not be lost.
+            if !stopped && epoch.is_multiple_of(self.config.save_interval) {
                 self.save(&format!("epoch_{epoch}"))?;
+                self.save_grid(epoch)?;
+            }
+            if last {
+                self.save("final")?;
+                self.save_grid(epoch)?;
+                break;
             }
         }
         Ok(())
     }
 
-    /// Trains for an epoch; whether the run has reached its last step.
+    /// Trains for an epoch; whether `--max-steps` stopped it.
     fn epoch(&mut self, epoch: u64) -> Result<bool, TrainError> {
         loop {
-            let batch = self.loader.next_batch()?;
+            let batch = match self.first.take() {
+                Some(batch) => batch,
+                None => self.loader.next_batch()?,
+            };
             for error in &batch.broken {
                 self.skipped += 1;
                 (self.report)(Event::Skipped { reason: error.to_string(), count: self.skipped });

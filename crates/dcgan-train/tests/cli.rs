@@ -127,7 +127,7 @@ fn intervals_short_batches_and_broken_files() {
         "--batch_size",
         "8",
         "--num_epochs",
-        "3",
+        "4",
         "--save_interval",
         "2",
         "--learning_rate",
@@ -136,15 +136,15 @@ fn intervals_short_batches_and_broken_files() {
     let (text, code) = run(&folder, &arguments);
     assert_eq!(code, 0, "{text}");
     assert_eq!(text.matches("broken.png").count(), 1, "{text}");
-    let saved = ["epoch_2", "final"].map(|when| format!("generator_{when}.safetensors"));
+    let saved = ["epoch_2", "epoch_4", "final"].map(|when| format!("generator_{when}.safetensors"));
     assert!(saved.iter().all(|name| names(&folder.path().join("checkpoints")).contains(name)));
     assert_eq!(
         names(&folder.path().join("outputs")),
-        ["generated_epoch_2.png", "generated_epoch_3.png", "metrics.jsonl"]
+        ["generated_epoch_2.png", "generated_epoch_4.png", "metrics.jsonl"]
     );
     let path = folder.path().join("checkpoints/generator_final.safetensors");
     let (_, checkpoint) = Checkpoint::load_generator(&path).unwrap();
-    assert_eq!((checkpoint.record.steps, checkpoint.record.images_seen), (9, 60));
+    assert_eq!((checkpoint.record.steps, checkpoint.record.images_seen), (12, 80));
 }
 
 #[test]
@@ -221,6 +221,46 @@ fn an_output_that_cannot_be_written_is_known_before_training() {
         );
     }
     assert_eq!(bytes(&folder, "file"), b"kept");
+}
+
+#[test]
+fn a_failure_keeps_the_weights_and_the_records_of_an_earlier_run() {
+    let folder = TempDir::new().unwrap();
+    // A folder in the place of the sample grid: known only when the grid is written.
+    fs::create_dir_all(folder.path().join("outputs/generated_epoch_1.png")).unwrap();
+    let (text, code) = run(&folder, &SMALL);
+    assert!(code == 1 && text.contains("cannot write outputs/generated_epoch_1.png"), "{text}");
+    let path = folder.path().join("checkpoints/generator_final.safetensors");
+    assert_eq!(Checkpoint::load_generator(&path).unwrap().1.record.steps, 3);
+
+    // Data that turns out to be unusable.
+    let metrics = bytes(&folder, "outputs/metrics.jsonl");
+    fs::create_dir(folder.path().join("data")).unwrap();
+    fs::write(folder.path().join("data/broken.png"), b"no picture").unwrap();
+    fails(&folder, &["--dataset", "folder"], 1, &["broken.png"]);
+    assert!(!metrics.is_empty() && metrics == bytes(&folder, "outputs/metrics.jsonl"));
+}
+
+#[test]
+fn a_checkpoint_is_never_overwritten_by_its_samples() {
+    let folder = TempDir::new().unwrap();
+    train(&folder, &[]);
+    let path = "checkpoints/generator_final.safetensors";
+    let before = bytes(&folder, path);
+    fails(&folder, &["sample", "--checkpoint", path, "--output", path], 1, &[path, "it is the input itself"]);
+    assert_eq!(bytes(&folder, path), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_goes_on_when_nobody_listens() {
+    let folder = TempDir::new().unwrap();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("dcgan-train"));
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    let Ok(full) = full else { return eprintln!("skipped: this system has no /dev/full") };
+    let status = command.args(SMALL).current_dir(folder.path()).stderr(full).status().unwrap();
+    assert!(status.success(), "{status}");
+    assert!(folder.path().join("checkpoints/generator_final.safetensors").exists());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What training relies on: the order, grouping and completeness of batches.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -199,6 +201,35 @@ fn the_cache_changes_nothing_but_time() {
     let without = with_cache(0);
     for bytes in [1, 12, 100, 1 << 20] {
         assert_eq!(content(&with_cache(bytes)), content(&without), "{bytes} bytes");
+    }
+}
+
+/// A dataset that counts how often a picture is decoded.
+struct Counting(Arc<AtomicUsize>);
+
+impl Dataset for Counting {
+    fn len(&self) -> usize {
+        10
+    }
+    fn picture(&self, index: usize) -> Result<DynamicImage, DataError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(image::RgbImage::from_pixel(2, 2, image::Rgb([index as u8; 3])).into())
+    }
+}
+
+/// Images of 12 bytes: what fits the cache is decoded once, the others each epoch.
+#[test]
+fn the_cache_keeps_what_fits_and_no_more() {
+    for (kept, cache_bytes) in [(0, 11), (3, 36), (10, 120), (10, 1 << 20)] {
+        let decoded = Arc::new(AtomicUsize::new(0));
+        let config = LoaderConfig { size: 2, cache_bytes, prefetch: 0, ..config(10) };
+        let mut loader = Loader::start(Box::new(Counting(Arc::clone(&decoded))), config).unwrap();
+        (0..4).for_each(|_| drop(loader.next_batch().unwrap()));
+        drop(loader);
+        // Three epochs after the first for certain; the loader may have begun the one or two after them.
+        let expected = 10 + 3 * (10 - kept)..=10 + 5 * (10 - kept);
+        let found = decoded.load(Ordering::Relaxed);
+        assert!(expected.contains(&found), "{cache_bytes} bytes: {found} decoded, expected {expected:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The flags that choose the engine, for every subcommand that runs a model.
 
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -19,8 +20,9 @@ pub struct EngineArgs {
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: EngineName,
     /// Threads of ONNX Runtime, as many as cores by default; tract has one
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -43,12 +45,16 @@ impl EngineArgs {
             let message = "the argument '--engine tract' cannot be used with '--onnxruntime <FILE>'";
             Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
         }
-        let config = EngineConfig { choice, library: self.onnxruntime, threads: self.threads };
+        let config = EngineConfig {
+            choice,
+            library: self.onnxruntime,
+            threads: self.threads.and_then(|threads| NonZeroUsize::new(threads.into())),
+        };
         let engine = Engine::start(&config)?;
         for warning in engine.warnings() {
-            eprintln!("dcgan-infer: warning: passed over: {warning}");
+            drop(writeln!(io::stderr(), "dcgan-infer: warning: passed over: {warning}"));
         }
-        eprintln!("engine: {}", engine.description());
+        drop(writeln!(io::stderr(), "engine: {}", engine.description()));
         Ok(engine)
     }
 }

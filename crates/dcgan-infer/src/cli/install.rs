@@ -1,5 +1,8 @@
 //! `dcgan-infer install`.
 
+use std::io::{self, Write};
+
+use anyhow::Context;
 use clap::Args;
 use dcgan_infer::install::{self, InstallConfig};
 
@@ -10,7 +13,7 @@ use dcgan_infer::install::{self, InstallConfig};
 #[derive(Debug, Args)]
 pub struct InstallArgs {
     /// Version of ONNX Runtime: 1.32 for its newest patch, 1.32.0 for exactly that
-    #[arg(long, value_name = "VERSION", default_value = install::DEFAULT_VERSION)]
+    #[arg(long, value_name = "VERSION", default_value = install::DEFAULT_VERSION, value_parser = version)]
     version: String,
     /// Fetch it even if this version is there already
     #[arg(long)]
@@ -21,7 +24,12 @@ impl InstallArgs {
     pub fn run(self) -> anyhow::Result<()> {
         let config = InstallConfig { version: self.version, force: self.force, ..InstallConfig::in_cache()? };
         let library = install::install(&config)?;
-        println!("ONNX Runtime is installed: {}", library.display());
-        Ok(())
+        writeln!(io::stdout(), "ONNX Runtime is installed: {}", library.display())
+            .context("cannot print where ONNX Runtime is")
     }
+}
+
+fn version(text: &str) -> Result<String, install::InstallError> {
+    install::check_version(text)?;
+    Ok(text.to_owned())
 }

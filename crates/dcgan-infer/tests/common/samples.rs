@@ -88,9 +88,14 @@ pub fn come_from_a_fixed_batch_too(engine: &Engine) {
 /// Models of another form are refused with what they have.
 pub fn come_from_generators_alone(engine: &Engine) {
     let cases = [
-        ("classifier.onnx", "one output, f32 [N, C, H, W] with C 1 or 3, found image f32 [-1, 10]"),
-        ("four_channels.onnx", "C 1 or 3, found image f32 [-1, 4, 2, 2]"),
-        ("two_inputs.onnx", "one input, f32 [N, latent], found z f32 [-1, 5], label f32 [1]"),
+        (
+            "classifier.onnx",
+            "one output, f32 [N, C, H, W] with C 1 or 3, H and W up to 8192, found image f32 [-1, 10]",
+        ),
+        ("four_channels.onnx", "C 1 or 3, H and W up to 8192, found image f32 [-1, 4, 2, 2]"),
+        ("two_inputs.onnx", "latent up to 65536, found z f32 [-1, 5], label f32 [1]"),
+        // A size that would be allocated before anything else could fail.
+        ("huge_latent.onnx", "latent up to 65536, found z f32 [-1, 4398046511104]"),
     ];
     for (name, message) in cases {
         let error = Generator::open(engine, &fixture(name)).unwrap_err();

@@ -18,6 +18,17 @@ pub enum DataError {
         /// What the operating system said.
         reason: io::Error,
     },
+    /// The folder of the images cannot be listed.
+    #[error(
+        "cannot read the folder {} of --data-dir: {reason}; expected a folder of image files",
+        path.display()
+    )]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        reason: io::Error,
+    },
     /// None of CIFAR-10's training files is there.
     #[error(
         "no CIFAR-10 files: expected {first} to {last} (at least one of them) in {folder} or {folder}/{subfolder}; \

@@ -53,7 +53,7 @@ fn image_paths(root: &Path) -> Result<Vec<PathBuf>, DataError> {
     let mut visited = HashSet::new();
     let mut pending = vec![root.to_owned()];
     while let Some(folder) = pending.pop() {
-        let unreadable = |reason| DataError::Read { path: folder.clone(), reason };
+        let unreadable = |reason| DataError::Folder { path: folder.clone(), reason };
         if !visited.insert(fs::canonicalize(&folder).map_err(unreadable)?) {
             continue;
         }
