@@ -30,8 +30,8 @@ impl Direction {
             Self::Up => vec![0.0; shape.large()],
         };
         match self {
-            Self::Down => conv::forward(shape, x, weight, &mut y),
-            Self::Up => conv::input_gradient(shape, x, weight, &mut y),
+            Self::Down => conv::forward(shape, shape.method(), x, weight, &mut y),
+            Self::Up => conv::input_gradient(shape, shape.method(), x, weight, &mut y),
         }
         y
     }
@@ -39,16 +39,16 @@ impl Direction {
     /// Adds the gradient of the weight to `weight`.
     fn weight_gradient(self, shape: ConvShape, x: &[f32], gradient: &[f32], weight: &mut [f32]) {
         match self {
-            Self::Down => conv::weight_gradient(shape, x, gradient, weight),
-            Self::Up => conv::weight_gradient(shape, gradient, x, weight),
+            Self::Down => conv::weight_gradient(shape, shape.method(), x, gradient, weight),
+            Self::Up => conv::weight_gradient(shape, shape.method(), gradient, x, weight),
         }
     }
 
     /// Adds the gradient of the input to `x`.
     fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: &[f32], x: &mut [f32]) {
         match self {
-            Self::Down => conv::input_gradient(shape, gradient, weight, x),
-            Self::Up => conv::forward(shape, gradient, weight, x),
+            Self::Down => conv::input_gradient(shape, shape.method(), gradient, weight, x),
+            Self::Up => conv::forward(shape, shape.method(), gradient, weight, x),
         }
     }
 }

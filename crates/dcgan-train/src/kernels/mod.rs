@@ -33,3 +33,6 @@ pub mod linear;
 mod matmul;
 mod scratch;
 mod shared;
+mod simd;
+
+pub use simd::Level;

@@ -1,12 +1,8 @@
-//! The 4x4 convolution of stride 2 and padding 1, and its two gradients.
+//! The three kernels of [`conv`](super) by matrix products with gathered pixels (im2col): no fewer
+//! multiplications than the definition, but any shape.
 //!
-//! Pixel `(i, j)` of the small map sees the pixels `(2i + ky - 1, 2j + kx - 1)` of the large one, with `ky`
-//! and `kx` from 0 to 3; those outside are zero.
-//!
-//! Each kernel adds to its destination: a gradient may have other terms, and fresh memory is zero anyway.
-//!
-//! - [`forward`] gathers these 16 pixels of some channels as the rows of a matrix (im2col) and multiplies
-//!   it by the weight. Pixels and channels come in blocks that stay in the cache.
+//! - [`forward`] gathers the 16 pixels that each pixel of the small map sees, of some channels, as the rows
+//!   of a matrix and multiplies it by the weight. Pixels and channels come in blocks that stay in the cache.
 //! - [`input_gradient`] multiplies by the transposed weight first and then adds the products where they
 //!   belong (col2im). A pair of rows of the large map takes part in three rows of the small one; a task
 //!   owns such a pair, so no two tasks add to the same pixel.
@@ -14,9 +10,10 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Layout, Old, matmul};
-use super::scratch;
-use super::shared::Shared;
+use super::{ConvShape, ranges};
+use crate::kernels::matmul::{Layout, Old, matmul};
+use crate::kernels::scratch;
+use crate::kernels::shared::Shared;
 
 /// Floats of a gathered block: a good part of a core's second-level cache.
 const BLOCK: usize = 96 * 1024;
@@ -25,47 +22,7 @@ const COLUMNS: usize = 256;
 /// Tasks that a weight gradient is split into, at least, where the maps are large enough.
 const WEIGHT_TASKS: usize = 16;
 
-/// The sizes of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvShape {
-    /// Channels `C` of the large map.
-    pub channels: usize,
-    /// Channels `O` of the small map.
-    pub outputs: usize,
-    /// Side `S` of the large map, even.
-    pub side: usize,
-    /// Images `N` of the batch.
-    pub batch: usize,
-}
-
 impl ConvShape {
-    /// Floats of the large map, `[C, S, S, N]`.
-    pub fn large(&self) -> usize {
-        self.channels * self.large_row()
-    }
-
-    /// Floats of the small map, `[O, S/2, S/2, N]`.
-    pub fn small(&self) -> usize {
-        self.outputs * self.small_row()
-    }
-
-    /// Floats of the weight, `[O, C, 4, 4]`.
-    pub fn weight(&self) -> usize {
-        self.outputs * self.channels * 16
-    }
-
-    fn large_row(&self) -> usize {
-        self.side * self.side * self.batch
-    }
-
-    fn small_side(&self) -> usize {
-        self.side / 2
-    }
-
-    fn small_row(&self) -> usize {
-        self.small_side() * self.small_side() * self.batch
-    }
-
     /// Pixels of the small map that are gathered at once.
     fn block_pixels(&self) -> usize {
         (COLUMNS / self.batch).clamp(1, self.small_side() * self.small_side())
@@ -75,14 +32,6 @@ impl ConvShape {
     fn block_channels(&self) -> usize {
         let columns = self.block_pixels() * self.batch;
         (BLOCK / (16 * columns)).clamp(1, self.channels)
-    }
-
-    fn check(&self, large: usize, small: usize, weight: usize) {
-        assert!(self.batch > 0, "a batch has at least one image");
-        assert!(self.side.is_multiple_of(2), "a stride of 2 needs an even side, not {}", self.side);
-        assert_eq!(large, self.large(), "the large map of {self:?}");
-        assert_eq!(small, self.small(), "the small map of {self:?}");
-        assert_eq!(weight, self.weight(), "the weight of {self:?}");
     }
 }
 
@@ -95,14 +44,8 @@ struct Block {
     channels: usize,
 }
 
-/// `small += conv2d(large, weight)`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, S/2, S/2, N]`.
-///
-/// PyTorch equivalent: `torch.nn.functional.conv2d(large, weight, stride=2, padding=1)`.
-///
-/// # Panics
-/// If a slice has not the size that `shape` gives it.
-pub fn forward(shape: ConvShape, large: &[f32], weight: &[f32], small: &mut [f32]) {
-    shape.check(large.len(), small.len(), weight.len());
+/// [`conv::forward`](super::forward), its sizes checked.
+pub(super) fn forward(shape: ConvShape, large: &[f32], weight: &[f32], small: &mut [f32]) {
     let (n, row) = (shape.batch, shape.small_row());
     let per_weight = shape.channels * 16;
     let blocks: Vec<_> = ranges(row / n, shape.block_pixels()).collect();
@@ -118,7 +61,7 @@ pub fn forward(shape: ConvShape, large: &[f32], weight: &[f32], small: &mut [f32
                     matmul(
                         [shape.outputs, columns, depth],
                         (small, Layout::rows(pixel * n, row)),
-                        Old::Add,
+                        if channel == 0 { Old::Overwrite } else { Old::Add },
                         (weight, Layout::rows(channel * 16, per_weight)),
                         (gathered, Layout::rows(0, columns)),
                     );
@@ -128,21 +71,19 @@ pub fn forward(shape: ConvShape, large: &[f32], weight: &[f32], small: &mut [f32
     });
 }
 
-/// `large += conv_transpose2d(small, weight)`: `[O, S/2, S/2, N]`, `[O, C, 4, 4]` to `[C, S, S, N]`.
-///
-/// PyTorch equivalent: `torch.nn.functional.conv_transpose2d(small, weight, stride=2, padding=1)`; for the
-/// gradient of a convolution's input, `small` is the gradient of its output.
-///
-/// # Panics
-/// If a slice has not the size that `shape` gives it.
-pub fn input_gradient(shape: ConvShape, small: &[f32], weight: &[f32], large: &mut [f32]) {
-    shape.check(large.len(), small.len(), weight.len());
+/// [`conv::input_gradient`](super::input_gradient), its sizes checked.
+pub(super) fn input_gradient(shape: ConvShape, small: &[f32], weight: &[f32], large: &mut [f32]) {
     let by_row = weight_by_kernel_row(shape, weight);
     let large = Shared::new(large);
     (0..shape.small_side()).into_par_iter().for_each(|pair| {
         // Row 2 * pair takes kernel row 1 of small row `pair` and kernel row 3 of the one above,
         // row 2 * pair + 1 takes kernel row 2 of small row `pair` and kernel row 0 of the one below.
         for (y, terms) in [(2 * pair, [(1, 0), (3, -1)]), (2 * pair + 1, [(2, 0), (0, 1)])] {
+            for c in 0..shape.channels {
+                let n = shape.side * shape.batch;
+                // SAFETY: row `y` of every channel is this task's alone.
+                unsafe { large.range((c * shape.side + y) * n, n) }.fill(0.0);
+            }
             for (ky, offset) in terms {
                 let Some(i) = pair.checked_add_signed(offset).filter(|i| *i < shape.small_side()) else {
                     continue;
@@ -153,15 +94,8 @@ pub fn input_gradient(shape: ConvShape, small: &[f32], weight: &[f32], large: &m
     });
 }
 
-/// `weight += ` the gradient of `conv2d(large, weight)`'s weight, where `small` is the gradient of its
-/// output: `[C, S, S, N]`, `[O, S/2, S/2, N]` to `[O, C, 4, 4]`.
-///
-/// PyTorch equivalent: `torch.nn.grad.conv2d_weight(large, weight.shape, small, stride=2, padding=1)`.
-///
-/// # Panics
-/// If a slice has not the size that `shape` gives it.
-pub fn weight_gradient(shape: ConvShape, large: &[f32], small: &[f32], weight: &mut [f32]) {
-    shape.check(large.len(), small.len(), weight.len());
+/// [`conv::weight_gradient`](super::weight_gradient), its sizes checked.
+pub(super) fn weight_gradient(shape: ConvShape, large: &[f32], small: &[f32], weight: &mut [f32]) {
     let side = shape.small_side();
     let channel_blocks: Vec<_> = ranges(shape.channels, shape.block_channels()).collect();
     let parts = WEIGHT_TASKS.div_ceil(channel_blocks.len()).min(side);
@@ -278,88 +212,4 @@ fn add_row(shape: ConvShape, small: &[f32], i: usize, weight: &[f32], large: Sha
             }
         }
     });
-}
-
-/// `0..len` in pieces of `step`, as starts and lengths; the last piece may be shorter.
-fn ranges(len: usize, step: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..len).step_by(step).map(move |start| (start, step.min(len - start)))
-}
-
-#[cfg(test)]
-mod tests {
-    use dcgan_core::rng::Rng;
-
-    use super::*;
-
-    const SHAPES: [ConvShape; 5] = [
-        ConvShape { channels: 3, outputs: 5, side: 8, batch: 1 },
-        ConvShape { channels: 2, outputs: 4, side: 2, batch: 3 },
-        ConvShape { channels: 5, outputs: 3, side: 6, batch: 17 },
-        // More than one block of channels and of pixels.
-        ConvShape { channels: 50, outputs: 2, side: 8, batch: 130 },
-        ConvShape { channels: 30, outputs: 33, side: 4, batch: 300 },
-    ];
-
-    fn random(count: usize, seed: u64) -> Vec<f32> {
-        let mut rng = Rng::new(seed);
-        (0..count).map(|_| rng.normal() as f32).collect()
-    }
-
-    /// Calls back with the indices into large map, small map and weight of every product of the definition.
-    fn for_each_product(shape: ConvShape, mut f: impl FnMut(usize, usize, usize)) {
-        let ConvShape { channels, outputs, side, batch } = shape;
-        let half = side / 2;
-        for (o, c, k) in
-            (0..outputs).flat_map(|o| (0..channels).flat_map(move |c| (0..16).map(move |k| (o, c, k))))
-        {
-            for (i, j) in (0..half * half).map(|p| (p / half, p % half)) {
-                let (y, x) = ((2 * i + k / 4).wrapping_sub(1), (2 * j + k % 4).wrapping_sub(1));
-                if y < side && x < side {
-                    for n in 0..batch {
-                        let large = ((c * side + y) * side + x) * batch + n;
-                        let small = ((o * half + i) * half + j) * batch + n;
-                        f(large, small, (o * channels + c) * 16 + k);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The relative error, in norms, of what was added to a destination that held ones.
-    fn error(found: &[f32], expected: &[f64]) -> f64 {
-        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
-        let difference = norm(&mut found.iter().zip(expected).map(|(f, e)| f64::from(*f) - 1.0 - e));
-        difference / norm(&mut expected.iter().copied())
-    }
-
-    #[test]
-    fn the_three_kernels_are_the_definition_in_f64() {
-        for shape in SHAPES {
-            let (large, small) = (random(shape.large(), 1), random(shape.small(), 2));
-            let weight = random(shape.weight(), 3);
-            let mut expected = [vec![0.0; small.len()], vec![0.0; large.len()], vec![0.0; weight.len()]];
-            for_each_product(shape, |l, s, w| {
-                let [at_large, at_small, at_weight] = [large[l], small[s], weight[w]].map(f64::from);
-                expected[0][s] += at_large * at_weight;
-                expected[1][l] += at_small * at_weight;
-                expected[2][w] += at_large * at_small;
-            });
-            let mut found = [vec![1.0; small.len()], vec![1.0; large.len()], vec![1.0; weight.len()]];
-            forward(shape, &large, &weight, &mut found[0]);
-            input_gradient(shape, &small, &weight, &mut found[1]);
-            weight_gradient(shape, &large, &small, &mut found[2]);
-            for (kernel, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                let error = error(found, expected);
-                assert!(error < 2e-6, "{shape:?}, kernel {kernel}: relative error {error}");
-            }
-        }
-    }
-
-    #[test]
-    #[should_panic = "the weight of"]
-    fn a_slice_of_another_size_is_refused() {
-        let shape = SHAPES[0];
-        let (large, mut small) = (vec![0.0; shape.large()], vec![0.0; shape.small()]);
-        forward(shape, &large, &[0.0; 3], &mut small);
-    }
 }

@@ -1,0 +1,133 @@
+//! A weight between its own layout, `[O, C, 4, 4]`, and the planes of a Winograd scheme, `[P * P, O, 4 C]`.
+//!
+//! Tap `(t, u)` of phase `(r, q)` is the weight's `(2t + r, 2u + q)`. Lanes are neighbouring phase channels:
+//! four phases of four channels.
+
+use rayon::prelude::*;
+
+use super::ConvShape;
+use super::scheme::{Scheme, both_ways, transpose};
+use super::transform::Planes;
+use crate::kernels::shared::Shared;
+use crate::kernels::simd::{Kernel, LANES, Level, Simd, Vector, store_some};
+
+/// Channels whose four phases fill a vector, and the floats of their weight.
+const CHANNELS: usize = LANES / 4;
+const GROUP: usize = CHANNELS * 16;
+
+/// Fills planes `[P * P, O, 4 C]` with `WEIGHT g WEIGHT^T`.
+pub(super) fn to_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
+    shape: ConvShape,
+    level: Level,
+    weight: &[f32],
+    planes: &mut [f32],
+) {
+    let (layout, to) = (layout(shape), Shared::new(planes));
+    weight.par_chunks_exact(shape.channels * 16).enumerate().for_each(|(output, weight)| {
+        level.run(ToPlanes::<M, P, F> { output, weight, layout, to, scheme: std::marker::PhantomData });
+    });
+}
+
+/// The adjoint of [`to_planes`]: adds `WEIGHT^T u WEIGHT` to a weight's gradient.
+pub(super) fn add_from_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
+    shape: ConvShape,
+    level: Level,
+    planes: &[f32],
+    weight: &mut [f32],
+) {
+    let layout = layout(shape);
+    weight.par_chunks_exact_mut(shape.channels * 16).enumerate().for_each(|(output, weight)| {
+        level.run(FromPlanes::<M, P, F> { output, weight, layout, planes, scheme: std::marker::PhantomData });
+    });
+}
+
+/// How the planes of a weight lie in memory.
+pub(super) fn layout(shape: ConvShape) -> Planes {
+    Planes::new(shape.outputs, 4 * shape.channels)
+}
+
+struct ToPlanes<'a, const M: usize, const P: usize, F> {
+    output: usize,
+    /// `[C, 4, 4]`.
+    weight: &'a [f32],
+    layout: Planes,
+    to: Shared<'a>,
+    scheme: std::marker::PhantomData<F>,
+}
+
+impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for ToPlanes<'_, M, P, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (group, weight) in self.weight.chunks(GROUP).enumerate() {
+            let taps = taps(weight).map(|taps| taps.map(|taps| simd.load(&taps)));
+            let values = both_ways(simd, &F::WEIGHT, taps);
+            let (column, count) = (group * LANES, weight.len() / 4);
+            for (position, value) in values.into_iter().flatten().enumerate() {
+                let at = self.layout.at(position, self.output) + column;
+                // SAFETY: this output's row, in every plane, is this task's alone.
+                store_some(value, unsafe { self.to.range(at, count) });
+            }
+        }
+    }
+}
+
+struct FromPlanes<'a, const M: usize, const P: usize, F> {
+    output: usize,
+    /// `[C, 4, 4]`.
+    weight: &'a mut [f32],
+    layout: Planes,
+    planes: &'a [f32],
+    scheme: std::marker::PhantomData<F>,
+}
+
+impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for FromPlanes<'_, M, P, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (group, weight) in self.weight.chunks_mut(GROUP).enumerate() {
+            let (column, count) = (group * LANES, weight.len() / 4);
+            let values: [[S::V; P]; P] = std::array::from_fn(|a| {
+                std::array::from_fn(|b| {
+                    let at = self.layout.at(a * P + b, self.output) + column;
+                    simd.load_some(&self.planes[at..at + count])
+                })
+            });
+            let taps = both_ways(simd, &const { transpose(F::WEIGHT) }, values);
+            add_taps(taps.map(|taps| taps.map(lanes)), weight);
+        }
+    }
+}
+
+#[inline(always)]
+fn lanes<V: Vector>(vector: V) -> [f32; LANES] {
+    let mut lanes = [0.0; LANES];
+    vector.store(&mut lanes);
+    lanes
+}
+
+/// The taps `[2, 2, lane]` of up to four channels `[C, 4, 4]`.
+#[inline(always)]
+fn taps(weight: &[f32]) -> [[[f32; LANES]; 2]; 2] {
+    let mut taps = [[[0.0; LANES]; 2]; 2];
+    for (channel, kernel) in weight.as_chunks::<16>().0.iter().enumerate() {
+        for (k, value) in kernel.iter().enumerate() {
+            let (y, x) = (k / 4, k % 4);
+            taps[y / 2][x / 2][4 * channel + 2 * (y % 2) + x % 2] = *value;
+        }
+    }
+    taps
+}
+
+/// The adjoint of [`taps`].
+#[inline(always)]
+fn add_taps(taps: [[[f32; LANES]; 2]; 2], weight: &mut [f32]) {
+    for (channel, kernel) in weight.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        for (k, value) in kernel.iter_mut().enumerate() {
+            let (y, x) = (k / 4, k % 4);
+            *value += taps[y / 2][x / 2][4 * channel + 2 * (y % 2) + x % 2];
+        }
+    }
+}

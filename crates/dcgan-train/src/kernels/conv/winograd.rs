@@ -1,0 +1,189 @@
+//! The three kernels of [`conv`](super) by a Winograd scheme: `16 M^2 / (4 P^2)` times fewer multiplications.
+//!
+//! Each is the same chain, read in one direction or the other (`V` the large map's planes, `U` the weight's,
+//! `Y` the small map's; a product for each of the `P * P` positions):
+//!
+//! | | |
+//! |---|---|
+//! | forward | large map to `V`; `Y = U V`; `Y` to small map |
+//! | input gradient | small map to `Y`; `V = U^T Y`; `V` to large map |
+//! | weight gradient | both maps to `V` and `Y`; `U = Y V^T`; `U` to weight |
+//!
+//! A step of the chain is done for some tiles of all images, as many as leave `V` and `Y` in the cache that
+//! the cores share, before the next step begins. So a task of a transform owns whole channels, a task of a
+//! product owns rows of a plane, and no two tasks write to the same place. (Blocks small enough for a core's
+//! own cache would have to read all of `U` each.)
+
+use rayon::prelude::*;
+
+use super::scheme::Scheme;
+use super::transform::{LargeToPlanes, Planes, PlanesToLarge, PlanesToSmall, SmallToPlanes, Tiles};
+use super::{ConvShape, filter, ranges};
+use crate::kernels::matmul::{Layout, Old, matmul};
+use crate::kernels::scratch;
+use crate::kernels::shared::Shared;
+use crate::kernels::simd::Level;
+
+/// Floats of `V` and `Y` that are worked on at once, about: a part of the cache that the cores share.
+const CHUNK: usize = 3 * 1024 * 1024;
+/// Columns of a chunk, at least: a product reads all of `U` for them.
+const COLUMNS: usize = 128;
+/// Rows of a plane that a task of a product computes, about.
+const ROWS: usize = 64;
+
+/// A convolution of one shape by one scheme.
+#[derive(Clone, Copy)]
+pub(super) struct Winograd<const M: usize, const P: usize, F> {
+    pub(super) shape: ConvShape,
+    pub(super) scheme: F,
+    pub(super) level: Level,
+}
+
+/// What is kept of some tiles: the layouts of `V` and `Y`.
+#[derive(Clone, Copy)]
+struct Chunk<const M: usize, const P: usize, F> {
+    tiles: Tiles<M, P, F>,
+    large: Planes,
+    small: Planes,
+}
+
+impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
+    const POSITIONS: usize = P * P;
+
+    /// [`conv::forward`](super::forward), its sizes checked.
+    pub(super) fn forward(self, large: &[f32], weight: &[f32], small: &mut [f32]) {
+        let [_, v_len, y_len, u_len] = self.sizes();
+        scratch::with(v_len + y_len + u_len, |memory| {
+            let (v, rest) = memory.split_at_mut(v_len);
+            let (y, u) = rest.split_at_mut(y_len);
+            filter::to_planes::<M, P, F>(self.shape, self.level, weight, u);
+            for chunk in self.chunks() {
+                self.large_to_planes(chunk, large, v);
+                let (rows, depth) = (self.shape.outputs, 4 * self.shape.channels);
+                let (from, to, by) = (chunk.large, chunk.small, filter::layout(self.shape));
+                self.products([rows, to.columns, depth], (y, to), Old::Overwrite, |position, row| {
+                    let u = (&*u, Layout::rows(by.at(position, row), by.columns));
+                    (u, (&*v, Layout::rows(from.at(position, 0), from.columns)))
+                });
+                self.planes_to_small(chunk, y, small);
+            }
+        });
+    }
+
+    /// [`conv::input_gradient`](super::input_gradient), its sizes checked.
+    pub(super) fn input_gradient(self, small: &[f32], weight: &[f32], large: &mut [f32]) {
+        let [_, v_len, y_len, u_len] = self.sizes();
+        scratch::with(v_len + y_len + u_len, |memory| {
+            let (v, rest) = memory.split_at_mut(v_len);
+            let (y, u) = rest.split_at_mut(y_len);
+            filter::to_planes::<M, P, F>(self.shape, self.level, weight, u);
+            for chunk in self.chunks() {
+                self.small_to_planes(chunk, small, y);
+                let (rows, depth) = (4 * self.shape.channels, self.shape.outputs);
+                let (from, to, by) = (chunk.small, chunk.large, filter::layout(self.shape));
+                self.products([rows, to.columns, depth], (v, to), Old::Overwrite, |position, row| {
+                    let u = (&*u, Layout::rows(by.at(position, 0) + row, by.columns).transposed());
+                    (u, (&*y, Layout::rows(from.at(position, 0), from.columns)))
+                });
+                self.planes_to_large(chunk, v, large);
+            }
+        });
+    }
+
+    /// [`conv::weight_gradient`](super::weight_gradient), its sizes checked.
+    pub(super) fn weight_gradient(self, large: &[f32], small: &[f32], weight: &mut [f32]) {
+        let [_, v_len, y_len, u_len] = self.sizes();
+        scratch::with(v_len + y_len + u_len, |memory| {
+            let (v, rest) = memory.split_at_mut(v_len);
+            let (y, u) = rest.split_at_mut(y_len);
+            for (index, chunk) in self.chunks().enumerate() {
+                self.large_to_planes(chunk, large, v);
+                self.small_to_planes(chunk, small, y);
+                let (rows, columns) = (self.shape.outputs, 4 * self.shape.channels);
+                let old = if index == 0 { Old::Overwrite } else { Old::Add };
+                let to = filter::layout(self.shape);
+                self.products([rows, columns, chunk.small.columns], (u, to), old, |position, row| {
+                    let at_y = Layout::rows(chunk.small.at(position, row), chunk.small.columns);
+                    let at_v = Layout::rows(chunk.large.at(position, 0), chunk.large.columns);
+                    ((&*y, at_y), (&*v, at_v.transposed()))
+                });
+            }
+            filter::add_from_planes::<M, P, F>(self.shape, self.level, u, weight);
+        });
+    }
+
+    /// Tiles of the small map.
+    fn tiles(&self) -> usize {
+        (self.shape.small_side() / M).pow(2)
+    }
+
+    /// Tiles of a chunk, and floats of its `V` and `Y`, and of `U`.
+    fn sizes(&self) -> [usize; 4] {
+        let ConvShape { channels, outputs, batch, .. } = self.shape;
+        let columns = (CHUNK / ((4 * channels + outputs) * Self::POSITIONS)).max(COLUMNS);
+        let tiles = (columns / batch).clamp(1, self.tiles());
+        let len = |channels| Planes::new(channels, tiles * batch).len(Self::POSITIONS);
+        [tiles, len(4 * channels), len(outputs), filter::layout(self.shape).len(Self::POSITIONS)]
+    }
+
+    fn chunks(self) -> impl Iterator<Item = Chunk<M, P, F>> {
+        let Self { shape, scheme, .. } = self;
+        let [step, ..] = self.sizes();
+        ranges(self.tiles(), step).map(move |(first, count)| {
+            let tiles = Tiles { shape, scheme, first, count };
+            let large = Planes::new(4 * shape.channels, tiles.columns());
+            Chunk { tiles, large, small: Planes::new(shape.outputs, tiles.columns()) }
+        })
+    }
+
+    fn large_to_planes(&self, chunk: Chunk<M, P, F>, large: &[f32], planes: &mut [f32]) {
+        let to = Shared::new(planes);
+        large.par_chunks_exact(self.shape.large_row()).enumerate().for_each(|(channel, map)| {
+            self.level.run(LargeToPlanes { tiles: chunk.tiles, map, channel, planes: chunk.large, to });
+        });
+    }
+
+    fn small_to_planes(&self, chunk: Chunk<M, P, F>, small: &[f32], planes: &mut [f32]) {
+        let to = Shared::new(planes);
+        small.par_chunks_exact(self.shape.small_row()).enumerate().for_each(|(channel, map)| {
+            self.level.run(SmallToPlanes { tiles: chunk.tiles, map, channel, planes: chunk.small, to });
+        });
+    }
+
+    fn planes_to_large(&self, chunk: Chunk<M, P, F>, from: &[f32], large: &mut [f32]) {
+        large.par_chunks_exact_mut(self.shape.large_row()).enumerate().for_each(|(channel, map)| {
+            self.level.run(PlanesToLarge { tiles: chunk.tiles, from, channel, planes: chunk.large, map });
+        });
+    }
+
+    fn planes_to_small(&self, chunk: Chunk<M, P, F>, from: &[f32], small: &mut [f32]) {
+        small.par_chunks_exact_mut(self.shape.small_row()).enumerate().for_each(|(channel, map)| {
+            self.level.run(PlanesToSmall { tiles: chunk.tiles, from, channel, planes: chunk.small, map });
+        });
+    }
+
+    /// A product for every position, `[m, n, k]` the sizes of each, by blocks of rows; `factors` are those
+    /// of a position from a row on.
+    fn products<'a>(
+        &self,
+        [m, n, k]: [usize; 3],
+        (planes, to): (&mut [f32], Planes),
+        old: Old,
+        factors: impl Fn(usize, usize) -> (Factor<'a>, Factor<'a>) + Sync,
+    ) {
+        let rows = m.div_ceil(m.div_ceil(ROWS));
+        let planes = Shared::new(planes);
+        let blocks: Vec<_> = (0..Self::POSITIONS)
+            .flat_map(|position| ranges(m, rows).map(move |(row, rows)| (position, row, rows)))
+            .collect();
+        blocks.into_par_iter().for_each(|(position, row, rows)| {
+            let (a, b) = factors(position, row);
+            let destination = (planes, Layout::rows(to.at(position, row), to.columns));
+            // SAFETY: these rows of this plane are this task's alone.
+            unsafe { matmul([rows, n, k], destination, old, a, b) };
+        });
+    }
+}
+
+/// A matrix in a slice.
+type Factor<'a> = (&'a [f32], Layout);
