@@ -39,24 +39,32 @@ pub(super) trait Simd: Copy {
 
     /// Sixteen neighbouring floats.
     fn load(self, from: &[f32; LANES]) -> Self::V;
+}
 
-    /// The first floats of a slice, at most sixteen; the other lanes are zero.
-    #[inline(always)]
-    fn load_some(self, from: &[f32]) -> Self::V {
-        let mut lanes = [0.0; LANES];
-        let count = from.len().min(LANES);
-        lanes[..count].copy_from_slice(&from[..count]);
-        self.load(&lanes)
+/// The floats of a slice, at most sixteen; the other lanes are zero.
+#[inline(always)]
+pub(super) fn load<S: Simd>(simd: S, from: &[f32]) -> S::V {
+    match from.try_into() {
+        Ok(lanes) => simd.load(lanes),
+        Err(_) => {
+            let mut lanes = [0.0; LANES];
+            lanes[..from.len()].copy_from_slice(from);
+            simd.load(&lanes)
+        }
     }
 }
 
-/// Writes as many lanes as `to` has room for.
+/// Writes as many lanes as `to` has room for, at most sixteen.
 #[inline(always)]
-pub(super) fn store_some<V: Vector>(vector: V, to: &mut [f32]) {
-    let mut lanes = [0.0; LANES];
-    vector.store(&mut lanes);
-    let count = to.len().min(LANES);
-    to[..count].copy_from_slice(&lanes[..count]);
+pub(super) fn store<V: Vector>(vector: V, to: &mut [f32]) {
+    match to.try_into() {
+        Ok(lanes) => vector.store(lanes),
+        Err(_) => {
+            let mut lanes = [0.0; LANES];
+            vector.store(&mut lanes);
+            to.copy_from_slice(&lanes[..to.len()]);
+        }
+    }
 }
 
 /// A loop that is compiled for every level. Implementations are `#[inline(always)]`, and so is what they
@@ -163,7 +171,7 @@ mod tests {
             let x = simd.load(&std::array::from_fn(|lane| lane as f32 - 7.0));
             let y = (x * x + simd.splat(2.0) - x) / simd.splat(4.0);
             let mut out = [0.0; LANES];
-            x.select_positive(y.sqrt(), simd.load_some(&[1.0, 2.0, 3.0])).store(&mut out);
+            x.select_positive(y.sqrt(), load(simd, &[1.0, 2.0, 3.0])).store(&mut out);
             out
         }
     }

@@ -9,7 +9,7 @@ use super::ConvShape;
 use super::scheme::{Scheme, both_ways, transpose};
 use super::transform::Planes;
 use crate::kernels::shared::Shared;
-use crate::kernels::simd::{Kernel, LANES, Level, Simd, Vector, store_some};
+use crate::kernels::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
 
 /// Channels whose four phases fill a vector, and the floats of their weight.
 const CHANNELS: usize = LANES / 4;
@@ -61,13 +61,14 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for ToPlanes<'_, M,
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         for (group, weight) in self.weight.chunks(GROUP).enumerate() {
-            let taps = taps(weight).map(|taps| taps.map(|taps| simd.load(&taps)));
+            let [[t00, t01], [t10, t11]] = taps(weight);
+            let taps = [[simd.load(&t00), simd.load(&t01)], [simd.load(&t10), simd.load(&t11)]];
             let values = both_ways(simd, &F::WEIGHT, taps);
             let (column, count) = (group * LANES, weight.len() / 4);
             for (position, value) in values.into_iter().flatten().enumerate() {
                 let at = self.layout.at(position, self.output) + column;
                 // SAFETY: this output's row, in every plane, is this task's alone.
-                store_some(value, unsafe { self.to.range(at, count) });
+                store(value, unsafe { self.to.range(at, count) });
             }
         }
     }
@@ -89,14 +90,13 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for FromPlanes<'_, 
     fn run<S: Simd>(self, simd: S) {
         for (group, weight) in self.weight.chunks_mut(GROUP).enumerate() {
             let (column, count) = (group * LANES, weight.len() / 4);
-            let values: [[S::V; P]; P] = std::array::from_fn(|a| {
-                std::array::from_fn(|b| {
-                    let at = self.layout.at(a * P + b, self.output) + column;
-                    simd.load_some(&self.planes[at..at + count])
-                })
-            });
-            let taps = both_ways(simd, &const { transpose(F::WEIGHT) }, values);
-            add_taps(taps.map(|taps| taps.map(lanes)), weight);
+            let mut values = [[simd.splat(0.0); P]; P];
+            for (position, value) in values.iter_mut().flatten().enumerate() {
+                let at = self.layout.at(position, self.output) + column;
+                *value = load(simd, &self.planes[at..][..count]);
+            }
+            let [[t00, t01], [t10, t11]] = both_ways(simd, &const { transpose(F::WEIGHT) }, values);
+            add_taps([[lanes(t00), lanes(t01)], [lanes(t10), lanes(t11)]], weight);
         }
     }
 }

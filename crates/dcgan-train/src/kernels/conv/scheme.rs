@@ -74,7 +74,11 @@ pub(super) fn both_ways<S: Simd, const R: usize, const C: usize>(
     let mut columns = [[simd.splat(0.0); C]; R];
     for (r, row) in matrix.iter().enumerate() {
         for c in 0..C {
-            columns[r][c] = combination(simd, row, &std::array::from_fn(|i| x[i][c]));
+            let mut column = [simd.splat(0.0); C];
+            for (value, x) in column.iter_mut().zip(&x) {
+                *value = x[c];
+            }
+            columns[r][c] = combination(simd, row, &column);
         }
     }
     let mut out = [[simd.splat(0.0); R]; R];

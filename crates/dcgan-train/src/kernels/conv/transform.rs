@@ -9,7 +9,7 @@
 use super::ConvShape;
 use super::scheme::{Scheme, both_ways, transpose};
 use crate::kernels::shared::Shared;
-use crate::kernels::simd::{Kernel, LANES, Simd, Vector, store_some};
+use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store};
 
 /// Some consecutive tiles of a map, and how their planes lie in memory.
 #[derive(Clone, Copy)]
@@ -33,12 +33,20 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Tiles<M, P, F> {
         (first..first + self.count).map(move |t| ((t - first) * batch, t / side * M, t % side * M))
     }
 
-    /// Where an image's pixel `(2a + r - 1, 2b + q - 1)` of a channel starts, unless it is padding.
+    /// Where the pixels of a tile's phase start in a channel of the large map, but for padding: phase pixel
+    /// `(a, b)` is the large map's `(2a + r - 1, 2b + q - 1)`.
     #[inline(always)]
-    fn phase_pixel(&self, (a, b): (usize, usize), (r, q): (usize, usize)) -> Option<usize> {
+    fn phase_pixels(&self, (i, j): (usize, usize), (r, q): (usize, usize)) -> [[Option<usize>; P]; P] {
         let s = self.shape.side;
-        let (y, x) = (2 * a + r, 2 * b + q);
-        ((1..=s).contains(&y) && (1..=s).contains(&x)).then(|| ((y - 1) * s + x - 1) * self.shape.batch)
+        let mut pixels = [[None; P]; P];
+        for (a, row) in pixels.iter_mut().enumerate() {
+            for (b, pixel) in row.iter_mut().enumerate() {
+                let (y, x) = (2 * (i + a) + r, 2 * (j + b) + q);
+                let inside = (1..=s).contains(&y) && (1..=s).contains(&x);
+                *pixel = inside.then(|| ((y - 1) * s + x - 1) * self.shape.batch);
+            }
+        }
+        pixels
     }
 
     #[inline(always)]
@@ -93,12 +101,16 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for LargeToPlanes<'
         let Self { tiles, map, channel, planes, to } = self;
         for (phase, (r, q)) in PHASES.into_iter().enumerate() {
             for (column, i, j) in tiles.each() {
-                let pixels: [[_; P]; P] = square(|a, b| tiles.phase_pixel((i + a, j + b), (r, q)));
+                let pixels = tiles.phase_pixels((i, j), (r, q));
                 for (image, count) in groups(tiles.shape.batch) {
-                    let x = square(|a, b| match pixels[a][b] {
-                        Some(at) => load(simd, map, at + image, count),
-                        None => simd.splat(0.0),
-                    });
+                    let mut x = [[simd.splat(0.0); P]; P];
+                    for (row, pixels) in x.iter_mut().zip(&pixels) {
+                        for (value, pixel) in row.iter_mut().zip(pixels) {
+                            if let Some(at) = pixel {
+                                *value = load(simd, &map[at + image..][..count]);
+                            }
+                        }
+                    }
                     let values = both_ways(simd, &F::INPUT, x);
                     put(planes, to, 4 * channel + phase, column + image, count, values);
                 }
@@ -158,8 +170,12 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for SmallToPlanes<'
         let Self { tiles, map, channel, planes, to } = self;
         for (column, i, j) in tiles.each() {
             for (image, count) in groups(tiles.shape.batch) {
-                let x: [[S::V; M]; M] =
-                    square(|a, b| load(simd, map, tiles.small_pixel(i + a, j + b) + image, count));
+                let mut x = [[simd.splat(0.0); M]; M];
+                for (a, row) in x.iter_mut().enumerate() {
+                    for (b, value) in row.iter_mut().enumerate() {
+                        *value = load(simd, &map[tiles.small_pixel(i + a, j + b) + image..][..count]);
+                    }
+                }
                 let values = both_ways(simd, &const { transpose(F::OUTPUT) }, x);
                 put(planes, to, channel, column + image, count, values);
             }
@@ -189,17 +205,19 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'
         let Self { tiles, from, channel, planes, map } = self;
         for (phase, (r, q)) in PHASES.into_iter().enumerate() {
             for (column, i, j) in tiles.each() {
-                let pixels: [[_; P]; P] = square(|a, b| tiles.phase_pixel((i + a, j + b), (r, q)));
+                let pixels = tiles.phase_pixels((i, j), (r, q));
                 for (image, count) in groups(tiles.shape.batch) {
                     let x = get(simd, planes, from, 4 * channel + phase, column + image, count);
                     let values = both_ways(simd, &const { transpose(F::INPUT) }, x);
-                    for (a, b) in (0..P * P).map(|position| (position / P, position % P)) {
-                        let Some(at) = pixels[a][b] else { continue };
-                        let to = &mut map[at + image..][..count];
-                        if (a == 0 && i > 0) || (b == 0 && j > 0) {
-                            store(load(simd, to, 0, count) + values[a][b], to);
-                        } else {
-                            store(values[a][b], to);
+                    for (a, (values, pixels)) in values.iter().zip(&pixels).enumerate() {
+                        for (b, (value, pixel)) in values.iter().zip(pixels).enumerate() {
+                            let Some(at) = pixel else { continue };
+                            let to = &mut map[at + image..][..count];
+                            if (a == 0 && i > 0) || (b == 0 && j > 0) {
+                                store(load(simd, to) + *value, to);
+                            } else {
+                                store(*value, to);
+                            }
                         }
                     }
                 }
@@ -217,11 +235,6 @@ fn groups(batch: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..batch).step_by(LANES).map(move |image| (image, LANES.min(batch - image)))
 }
 
-#[inline(always)]
-fn square<const P: usize, T>(f: impl Fn(usize, usize) -> T) -> [[T; P]; P] {
-    std::array::from_fn(|a| std::array::from_fn(|b| f(a, b)))
-}
-
 /// The values of a channel's column in all planes.
 #[inline(always)]
 fn get<S: Simd, const P: usize>(
@@ -232,7 +245,13 @@ fn get<S: Simd, const P: usize>(
     column: usize,
     count: usize,
 ) -> [[S::V; P]; P] {
-    square(|a, b| load(simd, from, planes.at(a * P + b, channel) + column, count))
+    let mut values = [[simd.splat(0.0); P]; P];
+    for (a, row) in values.iter_mut().enumerate() {
+        for (b, value) in row.iter_mut().enumerate() {
+            *value = load(simd, &from[planes.at(a * P + b, channel) + column..][..count]);
+        }
+    }
+    values
 }
 
 /// Writes the values of a channel's column to all planes.
@@ -250,22 +269,5 @@ fn put<V: Vector, const P: usize>(
             // SAFETY: the row of this channel, in every plane, is the calling task's alone.
             store(value, unsafe { to.range(planes.at(a * P + b, channel) + column, count) });
         }
-    }
-}
-
-#[inline(always)]
-fn load<S: Simd>(simd: S, from: &[f32], at: usize, count: usize) -> S::V {
-    let from = &from[at..at + count];
-    match from.try_into() {
-        Ok(lanes) => simd.load(lanes),
-        Err(_) => simd.load_some(from),
-    }
-}
-
-#[inline(always)]
-fn store<V: Vector>(vector: V, to: &mut [f32]) {
-    match to.try_into() {
-        Ok(lanes) => vector.store(lanes),
-        Err(_) => store_some(vector, to),
     }
 }
