@@ -29,7 +29,7 @@ const CHUNK: usize = 3 * 1024 * 1024;
 /// Columns of a chunk, at least: a product reads all of `U` for them.
 const COLUMNS: usize = 128;
 /// Rows of a plane that a task of a product computes, about.
-const ROWS: usize = 64;
+const ROWS: usize = 96;
 
 /// A convolution of one shape by one scheme.
 #[derive(Clone, Copy)]
