@@ -9,8 +9,13 @@ use dcgan_core::rng::Rng;
 use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::gan::{Gan, GanConfig};
+use dcgan_train::kernels::recycler::Recycler;
 use dcgan_train::native::Native;
 use dfdx::tensor::Cpu;
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: Recycler = Recycler::new();
 
 #[derive(Parser)]
 struct Args {

@@ -6,8 +6,8 @@
 
 use dfdx::prelude::*;
 
+pub use crate::kernels::activation::Activation;
 pub use crate::kernels::adam::AdamStep;
-pub use crate::kernels::batch_norm::Activation;
 
 /// Feature maps of `C` channels and side `S`: `[C, S, S, N]`, the batch innermost and of any size.
 pub type MapShape<const C: usize, const S: usize> = (Const<C>, Const<S>, Const<S>, usize);
@@ -75,6 +75,9 @@ pub type Normalised<const C: usize, const S: usize, E, T> =
 /// The operations of a DCGAN on one device.
 ///
 /// Sizes are checked when a network is compiled: a block whose sides do not fit is an error of the build.
+///
+/// Networks are chains: a tensor with a tape is the input of one operation, so that this one's gradient of
+/// it is all of it and needs not be added to others.
 pub trait Engine: Sized + 'static {
     /// The dfdx device that holds the tensors.
     type Device: Device<f32>;

@@ -10,8 +10,13 @@ use dcgan_core::{atomic, grid, latent};
 use dcgan_train::config::{DeviceKind, TrainConfig, whole};
 use dcgan_train::device::{self, OnDevice};
 use dcgan_train::engine::Engine;
+use dcgan_train::kernels::recycler::Recycler;
 use dcgan_train::sampler::sample_checkpoint;
 use dcgan_train::trainer::train;
+
+/// A step's maps come and go in large blocks.
+#[global_allocator]
+static ALLOCATOR: Recycler = Recycler::new();
 
 /// Trains a DCGAN on images, or samples from one that was trained
 #[derive(Parser)]

@@ -6,9 +6,11 @@ use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Grads, MapShape, Norm,
     Normalised, Statistics, Wanted,
 };
+use crate::kernels::activation;
 use crate::kernels::adam;
 use crate::kernels::batch_norm::{self, Moments};
 use crate::kernels::conv::{self, ConvShape};
+use crate::kernels::fresh::fresh;
 use crate::kernels::linear::{self, LinearShape};
 use crate::lend::{lend, lend_mut};
 
@@ -25,10 +27,10 @@ enum Direction {
 
 impl Direction {
     fn forward(self, shape: ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
-        let mut y = match self {
-            Self::Down => vec![0.0; shape.small()],
-            Self::Up => vec![0.0; shape.large()],
-        };
+        let mut y = fresh(match self {
+            Self::Down => shape.small(),
+            Self::Up => shape.large(),
+        });
         match self {
             Self::Down => conv::forward(shape, shape.method(), x, weight, &mut y),
             Self::Up => conv::input_gradient(shape, shape.method(), x, weight, &mut y),
@@ -44,11 +46,11 @@ impl Direction {
         }
     }
 
-    /// Adds the gradient of the input to `x`.
-    fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: &[f32], x: &mut [f32]) {
+    /// The gradient of the input: what the other direction's forward pass makes of the output's.
+    fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
         match self {
-            Self::Down => conv::input_gradient(shape, shape.method(), gradient, weight, x),
-            Self::Up => conv::forward(shape, shape.method(), gradient, weight, x),
+            Self::Down => Self::Up.forward(shape, gradient, weight),
+            Self::Up => Self::Down.forward(shape, gradient, weight),
         }
     }
 }
@@ -63,7 +65,7 @@ struct Kept<const K: usize> {
 
 impl<const K: usize> Kept<K> {
     fn norm(&self) -> batch_norm::Norm<'_> {
-        batch_norm::Norm { scale: lend(&self.scale), bias: lend(&self.bias), moments: &self.moments }
+        batch_norm::Norm { scale: lend(&self.scale), bias: lend(&self.bias) }
     }
 }
 
@@ -114,7 +116,7 @@ impl Engine for Native {
                 linear::bias_gradient(&gradient, shape.batch, grads.get_or_alloc_mut(&bias)?);
             }
             if wanted.input {
-                linear::input_gradient(shape, &gradient, lend(&weight), grads.get_or_alloc_mut(&x)?);
+                give(grads, &x, linear::input_gradient(shape, &gradient, lend(&weight)))?;
             }
             Ok(())
         });
@@ -161,13 +163,13 @@ fn block<const K: usize, X: Shape, Y: Shape, W: Shape, T: Tape<f32, Cpu>>(
         let mut gradient = take(grads, &output)?;
         match &kept {
             Some(kept) => norm_gradient(grads, kept, activation, wanted, &mut gradient)?,
-            None => batch_norm::activation_gradient(lend(&output), activation, &mut gradient),
+            None => activation::activation_gradient(lend(&output), activation, &mut gradient),
         }
         if wanted.parameters {
             direction.weight_gradient(shape, lend(&x), &gradient, grads.get_or_alloc_mut(&weight)?);
         }
         if wanted.input {
-            direction.input_gradient(shape, &gradient, lend(&weight), grads.get_or_alloc_mut(&x)?);
+            give(grads, &x, direction.input_gradient(shape, &gradient, lend(&weight)))?;
         }
         Ok(())
     });
@@ -182,22 +184,19 @@ fn finish<const K: usize>(
     activation: Activation,
 ) -> DeviceResult<Forward<K>, Native> {
     let Some(Norm { scale, bias, running }) = norm else {
-        batch_norm::activate(&mut y, activation);
+        activation::activate(&mut y, activation);
         return Ok((y, None, None));
     };
-    let moments = match running {
-        None => batch_norm::moments(&y, K),
-        Some(running) => {
-            Moments { mean: lend(&running.mean).to_vec(), variance: lend(&running.variance).to_vec() }
-        }
-    };
-    let count = y.len() / K;
-    let kept = Kept { before: y, moments, scale: scale.clone(), bias: bias.clone() };
-    let y = batch_norm::normalise(&kept.before, kept.norm(), activation);
-    if running.is_some() {
-        return Ok((y, None, None));
+    let parameters = batch_norm::Norm { scale: lend(scale), bias: lend(bias) };
+    if let Some(Statistics { mean, variance }) = running {
+        let moments = Moments { mean: lend(mean).to_vec(), variance: lend(variance).to_vec() };
+        return Ok((batch_norm::infer(&y, parameters, &moments, activation), None, None));
     }
-    Ok((y, Some(statistics(device, &kept.moments, count)?), Some(kept)))
+    let (count, before) = (y.len() / K, y);
+    let (y, moments) = batch_norm::train(&before, parameters, activation);
+    let statistics = statistics(device, &moments, count)?;
+    let kept = Kept { before, moments, scale: scale.clone(), bias: bias.clone() };
+    Ok((y, Some(statistics), Some(kept)))
 }
 
 /// The batch's statistics as BatchNorm remembers them: the variance divided by the count less one.
@@ -222,7 +221,7 @@ fn norm_gradient<const K: usize>(
     wanted: Wanted,
     gradient: &mut [f32],
 ) -> DeviceResult<(), Native> {
-    let (scale, bias) = batch_norm::normalise_gradient(&kept.before, kept.norm(), activation, gradient);
+    let (scale, bias) = batch_norm::gradient(&kept.before, kept.norm(), &kept.moments, activation, gradient);
     if wanted.parameters {
         add(grads.get_or_alloc_mut(&kept.scale)?, &scale);
         add(grads.get_or_alloc_mut(&kept.bias)?, &bias);
@@ -237,4 +236,17 @@ fn add(sum: &mut [f32], values: &[f32]) {
 /// Moves the gradient of an output, which nothing needs afterwards, out of the map.
 fn take<S: Shape>(grads: &mut Grads<Native>, output: &Array<S, Native>) -> DeviceResult<Vec<f32>, Native> {
     Ok(std::mem::take(&mut **grads.get_or_alloc_mut(output)?))
+}
+
+/// Makes `gradient` that of an input, which feeds no other operation.
+fn give<S: Shape>(
+    grads: &mut Grads<Native>,
+    input: &Array<S, Native>,
+    gradient: Vec<f32>,
+) -> DeviceResult<(), Native> {
+    let place: &mut Vec<f32> = grads.get_or_alloc_mut(input)?;
+    debug_assert!(place.iter().all(|value| *value == 0.0), "a tensor that feeds two operations");
+    // Replaced and not added to: the zeros, never touched, cost no memory.
+    *place = gradient;
+    Ok(())
 }

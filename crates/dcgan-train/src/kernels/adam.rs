@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use super::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
+
 /// Floats that a task takes.
 const TASK: usize = 16 * 1024;
 
@@ -32,20 +34,92 @@ pub fn update(
     gradient: &[f32],
 ) {
     assert_eq!([first.len(), second.len(), gradient.len()], [parameter.len(); 3]);
-    let [correction1, correction2] = step.betas.map(|beta| 1.0 - beta.powi(step.time));
-    let [keep1, keep2] = step.betas.map(|beta| beta as f32);
-    let [take1, take2] = step.betas.map(|beta| (1.0 - beta) as f32);
-    let rate = (step.learning_rate / correction1) as f32;
-    let (unbias2, eps) = (correction2.recip() as f32, step.eps as f32);
+    let (level, factors) = (Level::current(), Factors::new(step));
     parameter
         .par_chunks_mut(TASK)
         .zip(first.par_chunks_mut(TASK))
         .zip(second.par_chunks_mut(TASK).zip(gradient.par_chunks(TASK)))
-        .for_each(|((p, m), (v, g))| {
-            for (((p, m), v), g) in p.iter_mut().zip(m).zip(v).zip(g) {
-                *m = keep1 * *m + take1 * *g;
-                *v = keep2 * *v + take2 * *g * *g;
-                *p -= rate * *m / ((*v * unbias2).sqrt() + eps);
-            }
+        .for_each(|((parameter, first), (second, gradient))| {
+            level.run(Update { factors, parameter, first, second, gradient });
         });
+}
+
+/// What a step is the same for all values.
+#[derive(Clone, Copy)]
+struct Factors {
+    keep: [f32; 2],
+    take: [f32; 2],
+    /// The learning rate over the first moment's bias.
+    rate: f32,
+    /// One over the second moment's.
+    unbias: f32,
+    eps: f32,
+}
+
+impl Factors {
+    fn new(step: AdamStep) -> Self {
+        let [correction1, correction2] = step.betas.map(|beta| 1.0 - beta.powi(step.time));
+        Self {
+            keep: step.betas.map(|beta| beta as f32),
+            take: step.betas.map(|beta| (1.0 - beta) as f32),
+            rate: (step.learning_rate / correction1) as f32,
+            unbias: correction2.recip() as f32,
+            eps: step.eps as f32,
+        }
+    }
+}
+
+struct Update<'a> {
+    factors: Factors,
+    parameter: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    gradient: &'a [f32],
+}
+
+impl Kernel for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Factors { keep, take, rate, unbias, eps } = self.factors;
+        let moments = self.first.chunks_mut(LANES).zip(self.second.chunks_mut(LANES));
+        let values = self.parameter.chunks_mut(LANES).zip(self.gradient.chunks(LANES));
+        for ((parameter, gradient), (first, second)) in values.zip(moments) {
+            let g = load(simd, gradient);
+            let m = simd.splat(keep[0]) * load(simd, first) + simd.splat(take[0]) * g;
+            let v = simd.splat(keep[1]) * load(simd, second) + simd.splat(take[1]) * g * g;
+            let scale = (v * simd.splat(unbias)).sqrt() + simd.splat(eps);
+            store(load(simd, parameter) - simd.splat(rate) * m / scale, parameter);
+            store(m, first);
+            store(v, second);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_steps_are_the_definition_at_every_level() {
+        let gradients = [0.5f32, -2.0, 1e-3];
+        for level in Level::available() {
+            let (mut p, mut m, mut v) = ([1.0f32; 21], [0.0; 21], [0.0; 21]);
+            let mut expected = [[1.0f64, 0.0, 0.0]; 21];
+            for time in 1..=2 {
+                let step = AdamStep { learning_rate: 0.1, betas: [0.5, 0.999], eps: 1e-8, time };
+                let g: [f32; 21] = std::array::from_fn(|i| gradients[i % 3] * time as f32);
+                level.force(|| update(step, &mut p, &mut m, &mut v, &g));
+                for ([p, m, v], g) in expected.iter_mut().zip(g.map(f64::from)) {
+                    (*m, *v) = (0.5 * *m + 0.5 * g, 0.999 * *v + 0.001 * g * g);
+                    let unbiased = [*m / (1.0 - 0.5f64.powi(time)), *v / (1.0 - 0.999f64.powi(time))];
+                    *p -= 0.1 * unbiased[0] / (unbiased[1].sqrt() + 1e-8);
+                }
+            }
+            for (found, [expected, ..]) in p.iter().zip(expected) {
+                assert!((f64::from(*found) - expected).abs() < 1e-6, "{level:?}: {found}, not {expected}");
+            }
+        }
+    }
 }

@@ -1,75 +1,17 @@
-//! BatchNorm with the activation that follows it, forward and backward, and activations alone.
+//! BatchNorm with the activation that follows it, forward and backward.
 //!
-//! A channel is one contiguous row of `S * S * N` floats that mostly fits a core's second-level cache, so
-//! the passes over it cost little more than one.
+//! A channel is one contiguous row of `S * S * N` floats that mostly fits a core's second-level cache. So
+//! one task does all with it, and of its passes only the first reads memory and only the last writes it.
 
-use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
+use dcgan_core::spec::BATCH_NORM_EPS;
 use rayon::prelude::*;
 
-/// Partial sums of a loop, so that it becomes vector instructions.
-const LANES: usize = 16;
+use super::activation::Activation;
+use super::fresh::fresh;
+use super::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
+
 /// Floats that are summed in `f32` before the sum is carried on in `f64`.
 const SUM_BLOCK: usize = 1024;
-/// Floats that a task of an elementwise loop takes.
-const TASK: usize = 16 * 1024;
-
-/// What is applied to each value after a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// `max(x, 0)`.
-    Relu,
-    /// `x` above zero, 0.2 times `x` below ([`LEAKY_SLOPE`]).
-    LeakyRelu,
-    /// The hyperbolic tangent.
-    Tanh,
-}
-
-impl Activation {
-    /// The value at `x`.
-    #[inline(always)]
-    pub fn apply(self, x: f32) -> f32 {
-        match self {
-            // Not `f32::max`, which would turn a NaN into 0 and hide that a run diverged.
-            Self::Relu => {
-                if x < 0.0 {
-                    0.0
-                } else {
-                    x
-                }
-            }
-            Self::LeakyRelu => {
-                if x < 0.0 {
-                    LEAKY_SLOPE * x
-                } else {
-                    x
-                }
-            }
-            Self::Tanh => x.tanh(),
-        }
-    }
-
-    /// The derivative where the value is `y`; at the kink of the first two, as PyTorch, the one from below.
-    #[inline(always)]
-    pub fn derivative_at_value(self, y: f32) -> f32 {
-        match self {
-            Self::Relu => {
-                if y > 0.0 {
-                    1.0
-                } else {
-                    0.0
-                }
-            }
-            Self::LeakyRelu => {
-                if y > 0.0 {
-                    1.0
-                } else {
-                    LEAKY_SLOPE
-                }
-            }
-            Self::Tanh => 1.0 - y * y,
-        }
-    }
-}
 
 /// Mean and variance of each channel over images and pixels.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,199 +22,290 @@ pub struct Moments {
     pub variance: Vec<f32>,
 }
 
-/// BatchNorm's parameters and the statistics it works with, each `[C]`.
+/// BatchNorm's parameters, each `[C]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
     /// PyTorch's `weight`.
     pub scale: &'a [f32],
     /// PyTorch's `bias`.
     pub bias: &'a [f32],
-    /// The statistics: of the batch in training, the running ones when sampling.
-    pub moments: &'a Moments,
 }
 
-/// `(x - mean) / sqrt(variance + eps) * scale + bias` of one channel.
+/// `(x - mean) / sqrt(variance + eps) * scale + bias` of one channel, then the activation.
 #[derive(Clone, Copy)]
-struct Affine {
+struct Channel {
     mean: f32,
     inverse_deviation: f32,
     scale: f32,
     bias: f32,
+    activation: Activation,
 }
 
-impl Affine {
-    #[inline(always)]
-    fn normalised(self, x: f32) -> f32 {
-        (x - self.mean) * self.inverse_deviation
+impl Channel {
+    fn new(norm: Norm, c: usize, [mean, variance]: [f32; 2], activation: Activation) -> Self {
+        let inverse_deviation = (variance + BATCH_NORM_EPS).sqrt().recip();
+        Self { mean, inverse_deviation, scale: norm.scale[c], bias: norm.bias[c], activation }
     }
 
     #[inline(always)]
-    fn apply(self, x: f32) -> f32 {
-        self.normalised(x) * self.scale + self.bias
+    fn normalised<S: Simd>(self, simd: S, x: S::V) -> S::V {
+        (x - simd.splat(self.mean)) * simd.splat(self.inverse_deviation)
+    }
+
+    #[inline(always)]
+    fn value<S: Simd>(self, simd: S, normalised: S::V) -> S::V {
+        self.activation.value(simd, normalised * simd.splat(self.scale) + simd.splat(self.bias))
     }
 }
 
-impl Norm<'_> {
-    fn channel(&self, c: usize) -> Affine {
-        Affine {
-            mean: self.moments.mean[c],
-            inverse_deviation: (self.moments.variance[c] + BATCH_NORM_EPS).sqrt().recip(),
-            scale: self.scale[c],
-            bias: self.bias[c],
-        }
-    }
-}
-
-/// Mean and variance of each of `channels` rows of `maps` `[C, ...]`.
+/// `activation(batch_norm(maps))` with the statistics of the batch, and these: `[C, ...]` to `[C, ...]`.
+///
+/// PyTorch equivalent: `torch.nn.functional.batch_norm(..., training=True)` and the activation.
 ///
 /// # Panics
-/// If `maps` cannot be divided into `channels` rows.
-pub fn moments(maps: &[f32], channels: usize) -> Moments {
-    let rows = rows(maps, channels);
-    let (mean, variance) = maps
-        .par_chunks(rows)
-        .map(|row| {
-            let count = row.len() as f64;
-            let mean = (sum(row, |x| x) / count) as f32;
-            let variance = sum(row, |x| (x - mean) * (x - mean)) / count;
-            (mean, variance as f32)
-        })
-        .unzip();
-    Moments { mean, variance }
+/// If `maps` cannot be divided into as many rows as there are channels.
+pub fn train(maps: &[f32], norm: Norm, activation: Activation) -> (Vec<f32>, Moments) {
+    let (row, level) = (rows(maps, norm), Level::current());
+    let mut out = fresh(maps.len());
+    let channel = |(c, (out, maps)): (usize, (&mut [f32], &[f32]))| {
+        let moments = level.run(RowMoments(maps));
+        level.run(Normalise { maps, channel: Channel::new(norm, c, moments, activation), out });
+        (moments[0], moments[1])
+    };
+    let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
+    let (mean, variance) = tasks.map(channel).unzip();
+    (out, Moments { mean, variance })
 }
 
-/// `activation(batch_norm(maps))`, `[C, ...]`.
+/// The same with given statistics: the running ones, when sampling.
 ///
-/// PyTorch equivalent: `torch.nn.functional.batch_norm` and the activation.
+/// PyTorch equivalent: `torch.nn.functional.batch_norm(..., training=False)` and the activation.
 ///
 /// # Panics
-/// If the sizes do not fit.
-pub fn normalise(maps: &[f32], norm: Norm, activation: Activation) -> Vec<f32> {
-    let row = rows(maps, norm.scale.len());
-    let mut out = vec![0.0; maps.len()];
-    out.par_chunks_mut(row).zip(maps.par_chunks(row)).enumerate().for_each(|(c, (out, maps))| {
-        let affine = norm.channel(c);
-        // A `match` outside the loop: inside, it would keep the loop from becoming vector instructions.
-        match activation {
-            Activation::Relu => map(maps, out, |x| Activation::Relu.apply(affine.apply(x))),
-            Activation::LeakyRelu => map(maps, out, |x| Activation::LeakyRelu.apply(affine.apply(x))),
-            Activation::Tanh => map(maps, out, |x| Activation::Tanh.apply(affine.apply(x))),
-        }
+/// As [`train`].
+pub fn infer(maps: &[f32], norm: Norm, moments: &Moments, activation: Activation) -> Vec<f32> {
+    let (row, level) = (rows(maps, norm), Level::current());
+    let mut out = fresh(maps.len());
+    let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
+    tasks.for_each(|(c, (out, maps))| {
+        let channel = Channel::new(norm, c, [moments.mean[c], moments.variance[c]], activation);
+        level.run(Normalise { maps, channel, out });
     });
     out
 }
 
-/// Gradients of [`normalise`] with the batch's own [`moments`] (which depend on `maps` too).
+/// Gradients of [`train`], whose statistics depend on `maps` too.
 ///
 /// `gradient` `[C, ...]` is the gradient of the output and becomes that of `maps`. Returned are the
 /// gradients of `scale` and of `bias`, each `[C]`.
 ///
 /// # Panics
 /// If the sizes do not fit.
-pub fn normalise_gradient(
+pub fn gradient(
     maps: &[f32],
     norm: Norm,
+    moments: &Moments,
     activation: Activation,
     gradient: &mut [f32],
 ) -> (Vec<f32>, Vec<f32>) {
     assert_eq!(maps.len(), gradient.len());
-    let row = rows(maps, norm.scale.len());
-    let tasks = gradient.par_chunks_mut(row).zip(maps.par_chunks(row)).enumerate();
+    let (row, level) = (rows(maps, norm), Level::current());
+    let tasks = gradient.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
     let channel = |(c, (gradient, maps)): (usize, (&mut [f32], &[f32]))| {
-        let affine = norm.channel(c);
-        match activation {
-            Activation::Relu => channel_gradient(maps, affine, Activation::Relu, gradient),
-            Activation::LeakyRelu => channel_gradient(maps, affine, Activation::LeakyRelu, gradient),
-            Activation::Tanh => channel_gradient(maps, affine, Activation::Tanh, gradient),
-        }
+        let channel = Channel::new(norm, c, [moments.mean[c], moments.variance[c]], activation);
+        level.run(RowGradient { maps, channel, gradient })
     };
     tasks.map(channel).unzip()
 }
 
-/// One channel of [`normalise_gradient`].
-#[inline(always)]
-fn channel_gradient(
-    maps: &[f32],
-    affine: Affine,
-    activation: Activation,
-    gradient: &mut [f32],
-) -> (f32, f32) {
-    let (mut for_scale, mut for_bias) = (0.0, 0.0);
-    for (maps, gradient) in maps.chunks(SUM_BLOCK).zip(gradient.chunks_mut(SUM_BLOCK)) {
-        map_in_place(gradient, maps, |g, x| {
-            g * activation.derivative_at_value(activation.apply(affine.apply(x)))
-        });
-        for_bias += sum(gradient, |g| g);
-        for_scale += sum_of_products(gradient, maps, |x| affine.normalised(x));
-    }
-    let count = maps.len() as f64;
-    let (mean_gradient, mean_product) = ((for_bias / count) as f32, (for_scale / count) as f32);
-    let factor = affine.scale * affine.inverse_deviation;
-    map_in_place(gradient, maps, |g, x| factor * (g - mean_gradient - affine.normalised(x) * mean_product));
-    (for_scale as f32, for_bias as f32)
-}
-
-/// Applies an activation in place.
-pub fn activate(values: &mut [f32], activation: Activation) {
-    values.par_chunks_mut(TASK).for_each(|values| match activation {
-        Activation::Relu => values.iter_mut().for_each(|x| *x = Activation::Relu.apply(*x)),
-        Activation::LeakyRelu => values.iter_mut().for_each(|x| *x = Activation::LeakyRelu.apply(*x)),
-        Activation::Tanh => values.iter_mut().for_each(|x| *x = Activation::Tanh.apply(*x)),
-    });
-}
-
-/// Turns the gradient of an activation's output into that of its input, from the output's `values`.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn activation_gradient(values: &[f32], activation: Activation, gradient: &mut [f32]) {
-    assert_eq!(values.len(), gradient.len());
-    gradient.par_chunks_mut(TASK).zip(values.par_chunks(TASK)).for_each(|(g, y)| match activation {
-        Activation::Relu => map_in_place(g, y, |g, y| g * Activation::Relu.derivative_at_value(y)),
-        Activation::LeakyRelu => map_in_place(g, y, |g, y| g * Activation::LeakyRelu.derivative_at_value(y)),
-        Activation::Tanh => map_in_place(g, y, |g, y| g * Activation::Tanh.derivative_at_value(y)),
-    });
-}
-
-fn rows(maps: &[f32], channels: usize) -> usize {
+fn rows(maps: &[f32], norm: Norm) -> usize {
+    let channels = norm.scale.len();
     assert!(channels > 0 && !maps.is_empty() && maps.len().is_multiple_of(channels));
     maps.len() / channels
 }
 
-#[inline(always)]
-fn map(input: &[f32], output: &mut [f32], f: impl Fn(f32) -> f32) {
-    output.iter_mut().zip(input).for_each(|(y, x)| *y = f(*x));
+/// Mean and variance of a row: the variance from the distances to the mean, so that a large mean does not
+/// cancel it.
+struct RowMoments<'a>(&'a [f32]);
+
+impl Kernel for RowMoments<'_> {
+    type Output = [f32; 2];
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> [f32; 2] {
+        let count = self.0.len() as f64;
+        let mut sum = 0.0;
+        for block in self.0.chunks(SUM_BLOCK) {
+            let mut lanes = simd.splat(0.0);
+            for x in block.chunks(LANES) {
+                lanes = lanes + load(simd, x);
+            }
+            sum += total(lanes);
+        }
+        let mean = (sum / count) as f32;
+        let mut squares = 0.0;
+        for block in self.0.chunks(SUM_BLOCK) {
+            let mut lanes = simd.splat(0.0);
+            let (whole, rest) = block.as_chunks::<LANES>();
+            for x in whole {
+                let distance = simd.load(x) - simd.splat(mean);
+                lanes = lanes + distance * distance;
+            }
+            squares += total(lanes);
+            squares += rest.iter().map(|x| f64::from((x - mean) * (x - mean))).sum::<f64>();
+        }
+        [mean, (squares / count) as f32]
+    }
 }
 
-#[inline(always)]
-fn map_in_place(values: &mut [f32], others: &[f32], f: impl Fn(f32, f32) -> f32) {
-    values.iter_mut().zip(others).for_each(|(g, x)| *g = f(*g, *x));
+struct Normalise<'a> {
+    maps: &'a [f32],
+    channel: Channel,
+    out: &'a mut [f32],
 }
 
-/// The sum of `term` over a row, accurate to about `f64`'s precision over [`SUM_BLOCK`]s of `f32` sums.
-#[inline(always)]
-fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f64 {
-    sum_blocks(row, row, |x, _| term(x))
+impl Kernel for Normalise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (x, out) in self.maps.chunks(LANES).zip(self.out.chunks_mut(LANES)) {
+            let normalised = self.channel.normalised(simd, load(simd, x));
+            store(self.channel.value(simd, normalised), out);
+        }
+    }
 }
 
-#[inline(always)]
-fn sum_of_products(values: &[f32], others: &[f32], factor: impl Fn(f32) -> f32) -> f64 {
-    sum_blocks(values, others, |value, other| value * factor(other))
+/// One channel of [`gradient`].
+struct RowGradient<'a> {
+    maps: &'a [f32],
+    channel: Channel,
+    gradient: &'a mut [f32],
 }
 
+impl RowGradient<'_> {
+    /// Normalised inputs, and the gradients in front of the activation.
+    #[inline(always)]
+    fn pair<S: Simd>(channel: Channel, simd: S, x: &[f32], gradient: &[f32]) -> (S::V, S::V) {
+        let normalised = channel.normalised(simd, load(simd, x));
+        let value = channel.value(simd, normalised);
+        (normalised, load(simd, gradient) * channel.activation.derivative_at_value(simd, value))
+    }
+
+    /// The sums of the gradients times the normalised inputs, and of the gradients.
+    #[inline(always)]
+    fn sums<S: Simd>(&self, simd: S) -> (f64, f64) {
+        let (mut for_scale, mut for_bias) = (0.0, 0.0);
+        for (maps, gradient) in self.maps.chunks(SUM_BLOCK).zip(self.gradient.chunks(SUM_BLOCK)) {
+            let (mut products, mut gradients) = (simd.splat(0.0), simd.splat(0.0));
+            // Lanes beyond the end have a gradient of zero and add nothing.
+            for (x, gradient) in maps.chunks(LANES).zip(gradient.chunks(LANES)) {
+                let (normalised, gradient) = Self::pair(self.channel, simd, x, gradient);
+                products = products + gradient * normalised;
+                gradients = gradients + gradient;
+            }
+            for_scale += total(products);
+            for_bias += total(gradients);
+        }
+        (for_scale, for_bias)
+    }
+}
+
+impl Kernel for RowGradient<'_> {
+    type Output = (f32, f32);
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> (f32, f32) {
+        let (for_scale, for_bias) = self.sums(simd);
+        let (count, channel) = (self.maps.len() as f64, self.channel);
+        let mean_product = simd.splat((for_scale / count) as f32);
+        let mean_gradient = simd.splat((for_bias / count) as f32);
+        let factor = simd.splat(channel.scale * channel.inverse_deviation);
+        for (x, out) in self.maps.chunks(LANES).zip(self.gradient.chunks_mut(LANES)) {
+            let (normalised, gradient) = Self::pair(channel, simd, x, out);
+            store(factor * (gradient - mean_gradient - normalised * mean_product), out);
+        }
+        (for_scale as f32, for_bias as f32)
+    }
+}
+
+/// The sum of a vector's lanes.
 #[inline(always)]
-fn sum_blocks(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f64 {
-    let mut total = 0.0;
-    for (a, b) in a.chunks(SUM_BLOCK).zip(b.chunks(SUM_BLOCK)) {
-        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-        let mut lanes = [0.0f32; LANES];
-        for (a, b) in a.iter().zip(b) {
-            for lane in 0..LANES {
-                lanes[lane] += term(a[lane], b[lane]);
+fn total<V: Vector>(vector: V) -> f64 {
+    let mut lanes = [0.0; LANES];
+    vector.store(&mut lanes);
+    lanes.into_iter().map(f64::from).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use dcgan_core::rng::Rng;
+
+    use super::*;
+
+    const SCALE: [f32; 3] = [0.9, 1.3, -0.4];
+    const BIAS: [f32; 3] = [0.1, -0.2, 0.3];
+
+    fn random(count: usize, seed: u64) -> Vec<f32> {
+        let mut rng = Rng::new(seed);
+        (0..count).map(|_| rng.normal() as f32 * 2.0 + 5.0).collect()
+    }
+
+    fn activate(activation: Activation, x: f64) -> f64 {
+        match activation {
+            Activation::Relu => x.max(0.0),
+            Activation::LeakyRelu => x.max(x * f64::from(dcgan_core::spec::LEAKY_SLOPE)),
+            Activation::Tanh => x.tanh(),
+        }
+    }
+
+    /// Channel `c` of [`train`] as defined, in `f64`.
+    fn defined(row: &[f64], c: usize, activation: Activation) -> Vec<f64> {
+        let mean = row.iter().sum::<f64>() / row.len() as f64;
+        let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / row.len() as f64;
+        let deviation = (variance + f64::from(BATCH_NORM_EPS)).sqrt();
+        let (scale, bias) = (f64::from(SCALE[c]), f64::from(BIAS[c]));
+        row.iter().map(|x| activate(activation, (x - mean) / deviation * scale + bias)).collect()
+    }
+
+    #[test]
+    fn values_and_gradients_are_the_definition_at_every_level() {
+        let norm = Norm { scale: &SCALE, bias: &BIAS };
+        for (row, activation) in
+            [(7, Activation::Tanh), (33, Activation::Relu), (1500, Activation::LeakyRelu)]
+        {
+            let (maps, direction) = (random(3 * row, 1), random(3 * row, 2));
+            for level in Level::available() {
+                let (out, moments) = level.force(|| train(&maps, norm, activation));
+                let mut found = direction.clone();
+                let (for_scale, _) = level.force(|| gradient(&maps, norm, &moments, activation, &mut found));
+                for c in 0..3 {
+                    let at = c * row..(c + 1) * row;
+                    let x: Vec<f64> = maps[at.clone()].iter().map(|x| f64::from(*x)).collect();
+                    let expected = defined(&x, c, activation);
+                    for (found, expected) in out[at.clone()].iter().zip(&expected) {
+                        assert!((f64::from(*found) - expected).abs() < 3e-6, "{activation:?}, {level:?}");
+                    }
+                    check_gradient(&x, c, activation, &direction[at.clone()], &found[at]);
+                }
+                assert!(for_scale.iter().all(|gradient| gradient.is_finite()));
             }
         }
-        let rest = a_rest.iter().zip(b_rest).map(|(a, b)| term(*a, *b));
-        total += lanes.into_iter().chain(rest).map(f64::from).sum::<f64>();
     }
-    total
+
+    /// Against central differences of the definition, in a few places.
+    fn check_gradient(x: &[f64], c: usize, activation: Activation, direction: &[f32], found: &[f32]) {
+        const STEP: f64 = 1e-6;
+        let loss = |x: &[f64]| -> f64 {
+            defined(x, c, activation).iter().zip(direction).map(|(y, d)| y * f64::from(*d)).sum()
+        };
+        for at in [0, x.len() / 2, x.len() - 1] {
+            let mut moved = [x.to_vec(), x.to_vec()];
+            moved[0][at] += STEP;
+            moved[1][at] -= STEP;
+            let expected = (loss(&moved[0]) - loss(&moved[1])) / (2.0 * STEP);
+            let error = (f64::from(found[at]) - expected).abs();
+            assert!(error < 1e-4, "{activation:?}, place {at}: {} and not {expected}", found[at]);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::fresh::fresh;
 use super::matmul::{Layout, Old, matmul};
 use super::shared::Shared;
 
@@ -30,7 +31,7 @@ pub fn forward(shape: LinearShape, x: &[f32], weight: &[f32], bias: &[f32]) -> V
     assert_eq!([x.len(), weight.len(), bias.len()], [inputs * batch, outputs * inputs, outputs]);
     let mut y: Vec<f32> = bias.iter().flat_map(|bias| std::iter::repeat_n(*bias, batch)).collect();
     let (at_weight, at_x) = (Layout::rows(0, inputs), Layout::rows(0, batch));
-    add_product([outputs, batch, inputs], &mut y, (weight, at_weight), (x, at_x));
+    product([outputs, batch, inputs], &mut y, Old::Add, (weight, at_weight), (x, at_x));
     y
 }
 
@@ -42,7 +43,7 @@ pub fn weight_gradient(shape: LinearShape, x: &[f32], gradient: &[f32], weight: 
     let LinearShape { inputs, outputs, batch } = shape;
     assert_eq!([x.len(), gradient.len(), weight.len()], [inputs * batch, outputs * batch, outputs * inputs]);
     let (at_gradient, at_x) = (Layout::rows(0, batch), Layout::rows(0, batch).transposed());
-    add_product([outputs, inputs, batch], weight, (gradient, at_gradient), (x, at_x));
+    product([outputs, inputs, batch], weight, Old::Add, (gradient, at_gradient), (x, at_x));
 }
 
 /// `bias += ` its gradient: the sum of each row of `gradient` `[O, N]`.
@@ -56,21 +57,25 @@ pub fn bias_gradient(gradient: &[f32], batch: usize, bias: &mut [f32]) {
         .for_each(|(bias, row)| *bias += row.iter().sum::<f32>());
 }
 
-/// `x += ` the gradient of the input: `weight^T gradient`.
+/// The gradient of the input: `weight^T gradient`, `[I, N]`.
 ///
 /// # Panics
 /// If a slice has not the size that `shape` gives it.
-pub fn input_gradient(shape: LinearShape, gradient: &[f32], weight: &[f32], x: &mut [f32]) {
+pub fn input_gradient(shape: LinearShape, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
     let LinearShape { inputs, outputs, batch } = shape;
-    assert_eq!([x.len(), gradient.len(), weight.len()], [inputs * batch, outputs * batch, outputs * inputs]);
+    assert_eq!([gradient.len(), weight.len()], [outputs * batch, outputs * inputs]);
+    let mut x = fresh(inputs * batch);
     let at_weight = Layout::rows(0, inputs).transposed();
-    add_product([inputs, batch, outputs], x, (weight, at_weight), (gradient, Layout::rows(0, batch)));
+    let b = (gradient, Layout::rows(0, batch));
+    product([inputs, batch, outputs], &mut x, Old::Overwrite, (weight, at_weight), b);
+    x
 }
 
-/// `destination += a b`, `destination` being contiguous, by blocks of rows in parallel.
-fn add_product(
+/// `destination = a b` or `destination += a b`, `destination` being contiguous, by blocks of rows in parallel.
+fn product(
     [m, n, k]: [usize; 3],
     destination: &mut [f32],
+    old: Old,
     (a, at_a): (&[f32], Layout),
     b: (&[f32], Layout),
 ) {
@@ -78,6 +83,6 @@ fn add_product(
         let at_a = Layout { start: at_a.start + block * ROWS * at_a.row, ..at_a };
         let size = [ROWS.min(m - block * ROWS), n, k];
         // SAFETY: `rows` is this task's own.
-        unsafe { matmul(size, (Shared::new(rows), Layout::rows(0, n)), Old::Add, (a, at_a), b) };
+        unsafe { matmul(size, (Shared::new(rows), Layout::rows(0, n)), old, (a, at_a), b) };
     });
 }

@@ -26,11 +26,14 @@
 //! Work is split into blocks that depend on the shapes alone, never on the number of threads, and partial
 //! sums are added in the order of the blocks: any number of threads gives the same bits.
 
+pub mod activation;
 pub mod adam;
 pub mod batch_norm;
 pub mod conv;
+pub mod fresh;
 pub mod linear;
 mod matmul;
+pub mod recycler;
 mod scratch;
 mod shared;
 mod simd;

@@ -3,6 +3,8 @@
 //! Tap `(t, u)` of phase `(r, q)` is the weight's `(2t + r, 2u + q)`. Lanes are neighbouring phase channels:
 //! four phases of four channels.
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use super::ConvShape;
@@ -24,7 +26,7 @@ pub(super) fn to_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
 ) {
     let (layout, to) = (layout(shape), Shared::new(planes));
     weight.par_chunks_exact(shape.channels * 16).enumerate().for_each(|(output, weight)| {
-        level.run(ToPlanes::<M, P, F> { output, weight, layout, to, scheme: std::marker::PhantomData });
+        level.run(ToPlanes::<M, P, F> { output, weight, layout, to, scheme: PhantomData });
     });
 }
 
@@ -37,7 +39,7 @@ pub(super) fn add_from_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
 ) {
     let layout = layout(shape);
     weight.par_chunks_exact_mut(shape.channels * 16).enumerate().for_each(|(output, weight)| {
-        level.run(FromPlanes::<M, P, F> { output, weight, layout, planes, scheme: std::marker::PhantomData });
+        level.run(FromPlanes::<M, P, F> { output, weight, layout, planes, scheme: PhantomData });
     });
 }
 
@@ -52,7 +54,7 @@ struct ToPlanes<'a, const M: usize, const P: usize, F> {
     weight: &'a [f32],
     layout: Planes,
     to: Shared<'a>,
-    scheme: std::marker::PhantomData<F>,
+    scheme: PhantomData<F>,
 }
 
 impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for ToPlanes<'_, M, P, F> {
@@ -80,7 +82,7 @@ struct FromPlanes<'a, const M: usize, const P: usize, F> {
     weight: &'a mut [f32],
     layout: Planes,
     planes: &'a [f32],
-    scheme: std::marker::PhantomData<F>,
+    scheme: PhantomData<F>,
 }
 
 impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for FromPlanes<'_, M, P, F> {

@@ -6,6 +6,8 @@
 //! pixels of each phase. Its transform has `P * P` values for each channel and image; the values of one
 //! position, over channels and tiles, are a matrix, a plane.
 
+use std::marker::PhantomData;
+
 use super::ConvShape;
 use super::scheme::{Scheme, both_ways, transpose};
 use crate::kernels::shared::Shared;
@@ -15,7 +17,7 @@ use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store};
 #[derive(Clone, Copy)]
 pub(super) struct Tiles<const M: usize, const P: usize, F> {
     pub(super) shape: ConvShape,
-    pub(super) scheme: F,
+    pub(super) scheme: PhantomData<F>,
     pub(super) first: usize,
     pub(super) count: usize,
 }

@@ -14,6 +14,8 @@
 //! product owns rows of a plane, and no two tasks write to the same place. (Blocks small enough for a core's
 //! own cache would have to read all of `U` each.)
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use super::scheme::Scheme;
@@ -35,7 +37,7 @@ const ROWS: usize = 96;
 #[derive(Clone, Copy)]
 pub(super) struct Winograd<const M: usize, const P: usize, F> {
     pub(super) shape: ConvShape,
-    pub(super) scheme: F,
+    pub(super) scheme: PhantomData<F>,
     pub(super) level: Level,
 }
 

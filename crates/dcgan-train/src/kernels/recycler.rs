@@ -1,0 +1,163 @@
+//! A memory allocator that keeps large blocks for the next one who asks.
+//!
+//! A training step frees the maps of a pass and soon allocates others of the same sizes, some hundred
+//! megabytes. The system's allocator gives such blocks back and gets new ones, whose pages fault and are
+//! zeroed one by one. [`Recycler`] keeps them, and asks for huge pages: the kernels stride through the maps.
+//!
+//! A program opts in with `#[global_allocator]`.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
+
+/// Blocks from this size on are kept.
+const LARGE: usize = 1 << 20;
+/// The strictest alignment of a large block: that of a page.
+const PAGE: usize = 4096;
+/// Blocks that are kept, used or not; more than a training run has at once.
+const SLOTS: usize = 512;
+
+/// The system's allocator, except that large blocks are kept when they are freed.
+///
+/// ```
+/// use dcgan_train::kernels::recycler::Recycler;
+///
+/// #[global_allocator]
+/// static ALLOCATOR: Recycler = Recycler::new();
+///
+/// let first = vec![1.0f32; 1 << 20];
+/// let place = first.as_ptr();
+/// drop(first);
+/// assert_eq!(Vec::<f32>::with_capacity(1 << 20).as_ptr(), place);
+/// ```
+pub struct Recycler {
+    blocks: Mutex<[Option<Block>; SLOTS]>,
+}
+
+/// A block of memory that this allocator keeps.
+#[derive(Clone, Copy)]
+struct Block {
+    address: usize,
+    size: usize,
+    used: bool,
+}
+
+impl Recycler {
+    /// An allocator that keeps nothing yet.
+    pub const fn new() -> Self {
+        Self { blocks: Mutex::new([None; SLOTS]) }
+    }
+
+    /// The smallest free block that is large enough and not twice as large, now used.
+    fn reuse(&self, size: usize) -> Option<usize> {
+        let mut blocks = self.blocks.lock().ok()?;
+        let fits = |block: &Block| !block.used && (size..2 * size).contains(&block.size);
+        let block = blocks.iter_mut().flatten().filter(|block| fits(block)).min_by_key(|block| block.size)?;
+        block.used = true;
+        Some(block.address)
+    }
+
+    /// Remembers a new block; `false` if there is no room.
+    fn keep(&self, address: usize, size: usize) -> bool {
+        let Ok(mut blocks) = self.blocks.lock() else { return false };
+        let Some(slot) = blocks.iter_mut().find(|slot| slot.is_none()) else { return false };
+        *slot = Some(Block { address, size, used: true });
+        true
+    }
+
+    /// Marks a block as free; `false` if it is not one of those that are kept.
+    fn release(&self, address: usize) -> bool {
+        let Ok(mut blocks) = self.blocks.lock() else { return false };
+        let block = blocks.iter_mut().flatten().find(|block| block.address == address);
+        block.map(|block| block.used = false).is_some()
+    }
+}
+
+impl Default for Recycler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a block is taken from the system in whole pages.
+fn is_large(layout: Layout) -> bool {
+    layout.size() >= LARGE && layout.align() <= PAGE
+}
+
+// SAFETY: memory comes from the system, as large as asked for and aligned; a block is handed out to one owner
+// at a time (`used`, under a lock), and one that is not kept goes back the way it came.
+unsafe impl GlobalAlloc for Recycler {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if !is_large(layout) {
+            // SAFETY: the caller's promise.
+            return unsafe { System.alloc(layout) };
+        }
+        if let Some(address) = self.reuse(layout.size()) {
+            return address as *mut u8;
+        }
+        // SAFETY: a large block is not empty.
+        let block = unsafe { pages::zeroed(layout) };
+        if !block.is_null() && self.keep(block as usize, layout.size()) {
+            // SAFETY: the block is ours, and this long.
+            unsafe { pages::make_huge(block, layout.size()) };
+        }
+        block
+    }
+
+    /// Zeroed memory is not recycled: fresh pages are zero without a pass over them, and cost nothing until
+    /// they are touched.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { if is_large(layout) { pages::zeroed(layout) } else { System.alloc_zeroed(layout) } }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if !is_large(layout) {
+            // SAFETY: a small block came from the system's allocator with this layout.
+            unsafe { System.dealloc(block, layout) };
+        } else if !self.release(block as usize) {
+            // SAFETY: a large block that is not kept came from `zeroed` with this layout.
+            unsafe { pages::free(block, layout) };
+        }
+    }
+}
+
+/// Whole pages from Linux, unused ones being free.
+#[cfg(target_os = "linux")]
+mod pages {
+    use super::Layout;
+
+    pub(super) unsafe fn zeroed(layout: Layout) -> *mut u8 {
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping of memory that is not backed by a file touches nothing that exists.
+        let block = unsafe { libc::mmap(std::ptr::null_mut(), layout.size(), access, kind, -1, 0) };
+        if block == libc::MAP_FAILED { std::ptr::null_mut() } else { block.cast() }
+    }
+
+    pub(super) unsafe fn free(block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's block, mapped by `zeroed` with this size, is used no more.
+        unsafe { libc::munmap(block.cast(), layout.size()) };
+    }
+
+    pub(super) unsafe fn make_huge(block: *mut u8, size: usize) {
+        // SAFETY: advice changes no content; where it cannot be followed, nothing happens.
+        unsafe { libc::madvise(block.cast(), size, libc::MADV_HUGEPAGE) };
+    }
+}
+
+/// The system's allocator, where there is nothing better.
+#[cfg(not(target_os = "linux"))]
+mod pages {
+    use super::{GlobalAlloc, Layout, System};
+
+    pub(super) unsafe fn zeroed(layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's block is not empty.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    pub(super) unsafe fn free(block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's block came from `zeroed` with this layout.
+        unsafe { System.dealloc(block, layout) };
+    }
+
+    pub(super) unsafe fn make_huge(_: *mut u8, _: usize) {}
+}
