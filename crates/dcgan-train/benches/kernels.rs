@@ -9,6 +9,11 @@ use std::time::Instant;
 
 use clap::Parser;
 use dcgan_train::kernels::conv::{self, ConvShape, Method};
+use dcgan_train::kernels::recycler::Recycler;
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: Recycler = Recycler::new();
 
 #[derive(Parser)]
 struct Args {

@@ -1,6 +1,11 @@
 //! Matrix products on one core, by the `gemm` crate, with checked sizes.
 
+use std::sync::Once;
+
 use super::shared::Shared;
+
+/// Groups of six columns of a product's first factor (as `gemm` sees it) from which it copies the other.
+const PACKING: usize = 1024;
 
 /// How a matrix lies in a slice: element `(r, c)` is at `start + r * row + c * column`.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +57,9 @@ pub(super) unsafe fn matmul(
     (b, at_b): (&[f32], Layout),
 ) {
     assert!(at_a.end(m, k) <= a.len() && at_b.end(k, n) <= b.len(), "a factor lies outside its slice");
+    static SETTINGS: Once = Once::new();
+    // A factor whose columns are panels already needs no copy of them.
+    SETTINGS.call_once(|| gemm::set_lhs_packing_threshold_single_thread(PACKING));
     let pointer = destination.pointer(to.start, to.end(m, n));
     // SAFETY: all three matrices lie inside their slices (asserted, here and in `pointer`); the factors are
     // borrowed for the call and the destination is this task's alone (the caller's promise).

@@ -45,7 +45,7 @@ pub(super) fn add_from_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
 
 /// How the planes of a weight lie in memory.
 pub(super) fn layout(shape: ConvShape) -> Planes {
-    Planes::new(shape.outputs, 4 * shape.channels)
+    Planes::whole(shape.outputs, 4 * shape.channels)
 }
 
 struct ToPlanes<'a, const M: usize, const P: usize, F> {
@@ -68,7 +68,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for ToPlanes<'_, M,
             let values = both_ways(simd, &F::WEIGHT, taps);
             let (column, count) = (group * LANES, weight.len() / 4);
             for (position, value) in values.into_iter().flatten().enumerate() {
-                let at = self.layout.at(position, self.output) + column;
+                let at = self.layout.at(position, self.output, column);
                 // SAFETY: this output's row, in every plane, is this task's alone.
                 store(value, unsafe { self.to.range(at, count) });
             }
@@ -94,7 +94,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for FromPlanes<'_, 
             let (column, count) = (group * LANES, weight.len() / 4);
             let mut values = [[simd.splat(0.0); P]; P];
             for (position, value) in values.iter_mut().flatten().enumerate() {
-                let at = self.layout.at(position, self.output) + column;
+                let at = self.layout.at(position, self.output, column);
                 *value = load(simd, &self.planes[at..][..count]);
             }
             let [[t00, t01], [t10, t11]] = both_ways(simd, &const { transpose(F::WEIGHT) }, values);

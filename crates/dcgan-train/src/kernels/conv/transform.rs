@@ -8,8 +8,9 @@
 
 use std::marker::PhantomData;
 
-use super::ConvShape;
 use super::scheme::{Scheme, both_ways, transpose};
+use super::{ConvShape, ranges};
+use crate::kernels::matmul::Layout;
 use crate::kernels::shared::Shared;
 use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store};
 
@@ -57,19 +58,34 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Tiles<M, P, F> {
     }
 }
 
-/// How the planes of the large map's (or the small map's) channels lie in memory: `[P * P, channels, columns]`.
+/// How planes `[P * P, channels, columns]` lie in memory.
+///
+/// A plane is cut into panels of some columns, each panel `[channels, columns]` on its own: so a product's
+/// inner loop reads a panel from the first float to the last.
 #[derive(Clone, Copy)]
 pub(super) struct Planes {
+    channels: usize,
+    columns: usize,
+    panel: usize,
     /// Floats from one plane to the next.
-    pub(super) stride: usize,
-    /// Columns of a plane.
-    pub(super) columns: usize,
+    stride: usize,
 }
 
+/// Columns of a panel: four vectors, which a product's inner loop takes at once.
+const PANEL: usize = 4 * LANES;
+
 impl Planes {
-    pub(super) fn new(channels: usize, columns: usize) -> Self {
+    /// Planes of one panel each.
+    pub(super) fn whole(channels: usize, columns: usize) -> Self {
         // Some cache lines on top: strides of a power of two would put all planes into the same cache sets.
-        Self { stride: (channels * columns).next_multiple_of(LANES) + 5 * LANES, columns }
+        let stride = (channels * columns).next_multiple_of(LANES) + 5 * LANES;
+        Self { channels, columns, panel: columns, stride }
+    }
+
+    /// Planes of narrow panels, if the images of a tile are whole vectors: no vector may cross a border.
+    pub(super) fn panels(channels: usize, columns: usize, batch: usize) -> Self {
+        let whole = Self::whole(channels, columns);
+        Self { panel: if batch.is_multiple_of(LANES) { PANEL.min(columns) } else { columns }, ..whole }
     }
 
     /// Floats of all planes.
@@ -77,10 +93,27 @@ impl Planes {
         self.stride * positions
     }
 
-    /// Where a position's row of a channel starts.
+    /// First column and columns of each panel.
+    pub(super) fn each_panel(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        ranges(self.columns, self.panel)
+    }
+
+    /// Floats from one channel to the next in the panel of a column.
     #[inline(always)]
-    pub(super) fn at(&self, position: usize, channel: usize) -> usize {
-        position * self.stride + channel * self.columns
+    pub(super) fn row(&self, column: usize) -> usize {
+        self.panel.min(self.columns - column / self.panel * self.panel)
+    }
+
+    /// Where a position's value of a channel and a column is.
+    #[inline(always)]
+    pub(super) fn at(&self, position: usize, channel: usize, column: usize) -> usize {
+        let (first, within) = (column / self.panel * self.panel, column % self.panel);
+        position * self.stride + first * self.channels + channel * self.row(column) + within
+    }
+
+    /// The rows of one position's panel, from a channel on, as a matrix.
+    pub(super) fn matrix(&self, position: usize, channel: usize, column: usize) -> Layout {
+        Layout::rows(self.at(position, channel, column), self.row(column))
     }
 }
 
@@ -250,7 +283,7 @@ fn get<S: Simd, const P: usize>(
     let mut values = [[simd.splat(0.0); P]; P];
     for (a, row) in values.iter_mut().enumerate() {
         for (b, value) in row.iter_mut().enumerate() {
-            *value = load(simd, &from[planes.at(a * P + b, channel) + column..][..count]);
+            *value = load(simd, &from[planes.at(a * P + b, channel, column)..][..count]);
         }
     }
     values
@@ -269,7 +302,7 @@ fn put<V: Vector, const P: usize>(
     for (a, values) in values.into_iter().enumerate() {
         for (b, value) in values.into_iter().enumerate() {
             // SAFETY: the row of this channel, in every plane, is the calling task's alone.
-            store(value, unsafe { to.range(planes.at(a * P + b, channel) + column, count) });
+            store(value, unsafe { to.range(planes.at(a * P + b, channel, column), count) });
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::kernels::shared::Shared;
 use crate::kernels::simd::Level;
 
 /// Floats of `V` and `Y` that are worked on at once, about: a part of the cache that the cores share.
-const CHUNK: usize = 3 * 1024 * 1024;
+const CHUNK: usize = 2 * 1024 * 1024;
 /// Columns of a chunk, at least: a product reads all of `U` for them.
 const COLUMNS: usize = 128;
 /// Rows of a plane that a task of a product computes, about.
@@ -59,13 +59,12 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
             let (v, rest) = memory.split_at_mut(v_len);
             let (y, u) = rest.split_at_mut(y_len);
             filter::to_planes::<M, P, F>(self.shape, self.level, weight, u);
-            for chunk in self.chunks() {
+            for chunk in self.chunks(Planes::panels) {
                 self.large_to_planes(chunk, large, v);
                 let (rows, depth) = (self.shape.outputs, 4 * self.shape.channels);
-                let (from, to, by) = (chunk.large, chunk.small, filter::layout(self.shape));
-                self.products([rows, to.columns, depth], (y, to), Old::Overwrite, |position, row| {
-                    let u = (&*u, Layout::rows(by.at(position, row), by.columns));
-                    (u, (&*v, Layout::rows(from.at(position, 0), from.columns)))
+                self.products([rows, depth], (y, chunk.small), Old::Overwrite, |position, row, column| {
+                    let by = filter::layout(self.shape).matrix(position, row, 0);
+                    ((&*u, by), (&*v, chunk.large.matrix(position, 0, column)))
                 });
                 self.planes_to_small(chunk, y, small);
             }
@@ -79,13 +78,13 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
             let (v, rest) = memory.split_at_mut(v_len);
             let (y, u) = rest.split_at_mut(y_len);
             filter::to_planes::<M, P, F>(self.shape, self.level, weight, u);
-            for chunk in self.chunks() {
+            for chunk in self.chunks(Planes::panels) {
                 self.small_to_planes(chunk, small, y);
                 let (rows, depth) = (4 * self.shape.channels, self.shape.outputs);
-                let (from, to, by) = (chunk.small, chunk.large, filter::layout(self.shape));
-                self.products([rows, to.columns, depth], (v, to), Old::Overwrite, |position, row| {
-                    let u = (&*u, Layout::rows(by.at(position, 0) + row, by.columns).transposed());
-                    (u, (&*y, Layout::rows(from.at(position, 0), from.columns)))
+                self.products([rows, depth], (v, chunk.large), Old::Overwrite, |position, row, column| {
+                    let by = filter::layout(self.shape).matrix(position, 0, 0);
+                    let by = Layout { start: by.start + row, ..by }.transposed();
+                    ((&*u, by), (&*y, chunk.small.matrix(position, 0, column)))
                 });
                 self.planes_to_large(chunk, v, large);
             }
@@ -98,16 +97,17 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
         scratch::with(v_len + y_len + u_len, |memory| {
             let (v, rest) = memory.split_at_mut(v_len);
             let (y, u) = rest.split_at_mut(y_len);
-            for (index, chunk) in self.chunks().enumerate() {
+            for (index, chunk) in
+                self.chunks(|channels, columns, _| Planes::whole(channels, columns)).enumerate()
+            {
                 self.large_to_planes(chunk, large, v);
                 self.small_to_planes(chunk, small, y);
-                let (rows, columns) = (self.shape.outputs, 4 * self.shape.channels);
+                let (rows, depth) = (self.shape.outputs, chunk.tiles.columns());
                 let old = if index == 0 { Old::Overwrite } else { Old::Add };
-                let to = filter::layout(self.shape);
-                self.products([rows, columns, chunk.small.columns], (u, to), old, |position, row| {
-                    let at_y = Layout::rows(chunk.small.at(position, row), chunk.small.columns);
-                    let at_v = Layout::rows(chunk.large.at(position, 0), chunk.large.columns);
-                    ((&*y, at_y), (&*v, at_v.transposed()))
+                let to = (&mut *u, filter::layout(self.shape));
+                self.products([rows, depth], to, old, |position, row, _| {
+                    let at_v = chunk.large.matrix(position, 0, 0).transposed();
+                    ((&*y, chunk.small.matrix(position, row, 0)), (&*v, at_v))
                 });
             }
             filter::add_from_planes::<M, P, F>(self.shape, self.level, u, weight);
@@ -124,17 +124,18 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
         let ConvShape { channels, outputs, batch, .. } = self.shape;
         let columns = (CHUNK / ((4 * channels + outputs) * Self::POSITIONS)).max(COLUMNS);
         let tiles = (columns / batch).clamp(1, self.tiles());
-        let len = |channels| Planes::new(channels, tiles * batch).len(Self::POSITIONS);
+        let len = |channels| Planes::whole(channels, tiles * batch).len(Self::POSITIONS);
         [tiles, len(4 * channels), len(outputs), filter::layout(self.shape).len(Self::POSITIONS)]
     }
 
-    fn chunks(self) -> impl Iterator<Item = Chunk<M, P, F>> {
+    /// The chunks of tiles, their planes laid out by a function of channels, columns and batch.
+    fn chunks(self, layout: fn(usize, usize, usize) -> Planes) -> impl Iterator<Item = Chunk<M, P, F>> {
         let Self { shape, scheme, .. } = self;
         let [step, ..] = self.sizes();
         ranges(self.tiles(), step).map(move |(first, count)| {
             let tiles = Tiles { shape, scheme, first, count };
-            let large = Planes::new(4 * shape.channels, tiles.columns());
-            Chunk { tiles, large, small: Planes::new(shape.outputs, tiles.columns()) }
+            let planes = |channels| layout(channels, tiles.columns(), shape.batch);
+            Chunk { tiles, large: planes(4 * shape.channels), small: planes(shape.outputs) }
         })
     }
 
@@ -164,14 +165,14 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
         });
     }
 
-    /// A product for every position, `[m, n, k]` the sizes of each, by blocks of rows; `factors` are those
-    /// of a position from a row on.
+    /// A product for every position and panel of the destination, of `m` rows and depth `k`, by blocks of
+    /// rows; `factors` are those of a position and a panel, from a row on.
     fn products<'a>(
         &self,
-        [m, n, k]: [usize; 3],
+        [m, k]: [usize; 2],
         (planes, to): (&mut [f32], Planes),
         old: Old,
-        factors: impl Fn(usize, usize) -> (Factor<'a>, Factor<'a>) + Sync,
+        factors: impl Fn(usize, usize, usize) -> (Factor<'a>, Factor<'a>) + Sync,
     ) {
         let rows = m.div_ceil(m.div_ceil(ROWS));
         let planes = Shared::new(planes);
@@ -179,10 +180,12 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
             .flat_map(|position| ranges(m, rows).map(move |(row, rows)| (position, row, rows)))
             .collect();
         blocks.into_par_iter().for_each(|(position, row, rows)| {
-            let (a, b) = factors(position, row);
-            let destination = (planes, Layout::rows(to.at(position, row), to.columns));
-            // SAFETY: these rows of this plane are this task's alone.
-            unsafe { matmul([rows, n, k], destination, old, a, b) };
+            for (column, columns) in to.each_panel() {
+                let (a, b) = factors(position, row, column);
+                let destination = (planes, to.matrix(position, row, column));
+                // SAFETY: these rows of this plane are this task's alone.
+                unsafe { matmul([rows, columns, k], destination, old, a, b) };
+            }
         });
     }
 }
