@@ -9,7 +9,7 @@ use crate::engine::{
 use crate::kernels::activation;
 use crate::kernels::adam;
 use crate::kernels::batch_norm::{self, Moments};
-use crate::kernels::conv::{self, ConvShape};
+use crate::kernels::conv::{self, ConvShape, Method};
 use crate::kernels::fresh::fresh;
 use crate::kernels::linear::{self, LinearShape};
 use crate::lend::{lend, lend_mut};
@@ -26,14 +26,14 @@ enum Direction {
 }
 
 impl Direction {
-    fn forward(self, shape: ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    fn forward(self, shape: ConvShape, method: Method, x: &[f32], weight: &[f32]) -> Vec<f32> {
         let mut y = fresh(match self {
             Self::Down => shape.small(),
             Self::Up => shape.large(),
         });
         match self {
-            Self::Down => conv::forward(shape, shape.method(), x, weight, &mut y),
-            Self::Up => conv::input_gradient(shape, shape.method(), x, weight, &mut y),
+            Self::Down => conv::forward(shape, method, x, weight, &mut y),
+            Self::Up => conv::input_gradient(shape, method, x, weight, &mut y),
         }
         y
     }
@@ -49,8 +49,8 @@ impl Direction {
     /// The gradient of the input: what the other direction's forward pass makes of the output's.
     fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
         match self {
-            Self::Down => Self::Up.forward(shape, gradient, weight),
-            Self::Up => Self::Down.forward(shape, gradient, weight),
+            Self::Down => Self::Up.forward(shape, shape.method(), gradient, weight),
+            Self::Up => Self::Down.forward(shape, shape.method(), gradient, weight),
         }
     }
 }
@@ -155,7 +155,9 @@ fn block<const K: usize, X: Shape, Y: Shape, W: Shape, T: Tape<f32, Cpu>>(
     let inference = norm.as_ref().is_some_and(|norm| norm.running.is_some());
     assert!(!(inference && T::OWNS_TAPE), "running statistics are for sampling: there are no gradients");
     let (x, mut tape) = x.split_tape();
-    let y = direction.forward(shape, lend(&x), lend(weight));
+    // Samples are compared with other programs', which compute directly: so are they.
+    let method = if inference { Method::Direct } else { shape.method() };
+    let y = direction.forward(shape, method, lend(&x), lend(weight));
     let (y, statistics, kept) = finish(x.device(), y, norm, activation)?;
     let y = x.device().try_tensor_from_vec(y, output_shape)?;
     let (weight, output) = (weight.clone(), y.clone());

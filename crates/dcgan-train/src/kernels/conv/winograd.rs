@@ -32,6 +32,8 @@ const CHUNK: usize = 2 * 1024 * 1024;
 const COLUMNS: usize = 128;
 /// Rows of a plane that a task of a product computes, about.
 const ROWS: usize = 96;
+/// The same of a weight's gradient, whose every task has to transpose `V` on its way.
+const WEIGHT_ROWS: usize = 256;
 
 /// A convolution of one shape by one scheme.
 #[derive(Clone, Copy)]
@@ -62,10 +64,15 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
             for chunk in self.chunks(Planes::panels) {
                 self.large_to_planes(chunk, large, v);
                 let (rows, depth) = (self.shape.outputs, 4 * self.shape.channels);
-                self.products([rows, depth], (y, chunk.small), Old::Overwrite, |position, row, column| {
-                    let by = filter::layout(self.shape).matrix(position, row, 0);
-                    ((&*u, by), (&*v, chunk.large.matrix(position, 0, column)))
-                });
+                self.products(
+                    [rows, depth, ROWS],
+                    (y, chunk.small),
+                    Old::Overwrite,
+                    |position, row, column| {
+                        let by = filter::layout(self.shape).matrix(position, row, 0);
+                        ((&*u, by), (&*v, chunk.large.matrix(position, 0, column)))
+                    },
+                );
                 self.planes_to_small(chunk, y, small);
             }
         });
@@ -81,11 +88,16 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
             for chunk in self.chunks(Planes::panels) {
                 self.small_to_planes(chunk, small, y);
                 let (rows, depth) = (4 * self.shape.channels, self.shape.outputs);
-                self.products([rows, depth], (v, chunk.large), Old::Overwrite, |position, row, column| {
-                    let by = filter::layout(self.shape).matrix(position, 0, 0);
-                    let by = Layout { start: by.start + row, ..by }.transposed();
-                    ((&*u, by), (&*y, chunk.small.matrix(position, 0, column)))
-                });
+                self.products(
+                    [rows, depth, ROWS],
+                    (v, chunk.large),
+                    Old::Overwrite,
+                    |position, row, column| {
+                        let by = filter::layout(self.shape).matrix(position, 0, 0);
+                        let by = Layout { start: by.start + row, ..by }.transposed();
+                        ((&*u, by), (&*y, chunk.small.matrix(position, 0, column)))
+                    },
+                );
                 self.planes_to_large(chunk, v, large);
             }
         });
@@ -105,7 +117,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
                 let (rows, depth) = (self.shape.outputs, chunk.tiles.columns());
                 let old = if index == 0 { Old::Overwrite } else { Old::Add };
                 let to = (&mut *u, filter::layout(self.shape));
-                self.products([rows, depth], to, old, |position, row, _| {
+                self.products([rows, depth, WEIGHT_ROWS], to, old, |position, row, _| {
                     let at_v = chunk.large.matrix(position, 0, 0).transposed();
                     ((&*y, chunk.small.matrix(position, row, 0)), (&*v, at_v))
                 });
@@ -166,15 +178,15 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
     }
 
     /// A product for every position and panel of the destination, of `m` rows and depth `k`, by blocks of
-    /// rows; `factors` are those of a position and a panel, from a row on.
+    /// about `block` rows; `factors` are those of a position and a panel, from a row on.
     fn products<'a>(
         &self,
-        [m, k]: [usize; 2],
+        [m, k, block]: [usize; 3],
         (planes, to): (&mut [f32], Planes),
         old: Old,
         factors: impl Fn(usize, usize, usize) -> (Factor<'a>, Factor<'a>) + Sync,
     ) {
-        let rows = m.div_ceil(m.div_ceil(ROWS));
+        let rows = m.div_ceil(m.div_ceil(block));
         let planes = Shared::new(planes);
         let blocks: Vec<_> = (0..Self::POSITIONS)
             .flat_map(|position| ranges(m, rows).map(move |(row, rows)| (position, row, rows)))
