@@ -48,14 +48,14 @@ const SATURATION: f32 = 9.1;
 /// below 7.9, the highest first: those of Eigen's `generic_fast_tanh_float`.
 const NUMERATOR: [f32; 7] = [
     -2.760_768_5e-16,
-    2.000_187_9e-13,
+    2.000_188e-13,
     -8.604_672e-11,
     5.122_297e-8,
     1.485_722_4e-5,
     6.372_619e-4,
     4.893_524_6e-3,
 ];
-const DENOMINATOR: [f32; 4] = [1.198_258_4e-6, 1.185_347_06e-4, 2.268_434_6e-3, 4.893_525_2e-3];
+const DENOMINATOR: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
 
 /// The hyperbolic tangents, from those of half the arguments: `tanh 2x = 2 tanh x / (1 + tanh^2 x)`, which
 /// is flat where the approximation is least accurate.

@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 use rayon::prelude::*;
 
 use super::ConvShape;
+use super::planes::Planes;
 use super::scheme::{Scheme, both_ways, transpose};
-use super::transform::Planes;
 use crate::kernels::shared::Shared;
 use crate::kernels::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
 

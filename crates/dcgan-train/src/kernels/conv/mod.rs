@@ -3,7 +3,7 @@
 //! Pixel `(i, j)` of the small map sees the pixels `(2i + ky - 1, 2j + kx - 1)` of the large one, with `ky`
 //! and `kx` from 0 to 3; those outside are zero.
 //!
-//! Two methods compute them: [`direct`] by gathering what each pixel sees, and [`winograd`] with fewer
+//! Two modules compute them: `direct` by gathering what each pixel sees, and `winograd` with fewer
 //! multiplications. The large map's planes and the small map's are read and written more often than the
 //! maps, so Winograd's way only pays where there are enough channels on both sides: [`ConvShape::method`].
 
@@ -13,6 +13,7 @@ use super::simd::Level;
 
 mod direct;
 mod filter;
+mod planes;
 mod scheme;
 mod transform;
 mod winograd;

@@ -111,3 +111,24 @@ fn a_side_that_tiles_do_not_fill_is_refused() {
     let (large, mut small) = (vec![0.0; shape.large()], vec![0.0; shape.small()]);
     forward(shape, Method::F42, &large, &vec![0.0; shape.weight()], &mut small);
 }
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let shape = shape(20, 300, 16, 48);
+    let (large, small) = (random(shape.large(), 4), random(shape.small(), 5));
+    let weight = random(shape.weight(), 6);
+    for method in [Method::Direct, Method::F22, Method::F42] {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut found = [vec![0.0; small.len()], vec![0.0; large.len()], vec![0.0; weight.len()]];
+            pool.install(|| {
+                forward(shape, method, &large, &weight, &mut found[0]);
+                input_gradient(shape, method, &small, &weight, &mut found[1]);
+                weight_gradient(shape, method, &large, &small, &mut found[2]);
+            });
+            found
+        };
+        let one = run(1);
+        assert!((2..=3).all(|threads| run(threads) == one), "{method:?}");
+    }
+}

@@ -8,9 +8,9 @@
 
 use std::marker::PhantomData;
 
+use super::ConvShape;
+use super::planes::Planes;
 use super::scheme::{Scheme, both_ways, transpose};
-use super::{ConvShape, ranges};
-use crate::kernels::matmul::Layout;
 use crate::kernels::shared::Shared;
 use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store};
 
@@ -58,65 +58,6 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Tiles<M, P, F> {
     }
 }
 
-/// How planes `[P * P, channels, columns]` lie in memory.
-///
-/// A plane is cut into panels of some columns, each panel `[channels, columns]` on its own: so a product's
-/// inner loop reads a panel from the first float to the last.
-#[derive(Clone, Copy)]
-pub(super) struct Planes {
-    channels: usize,
-    columns: usize,
-    panel: usize,
-    /// Floats from one plane to the next.
-    stride: usize,
-}
-
-/// Columns of a panel: four vectors, which a product's inner loop takes at once.
-const PANEL: usize = 4 * LANES;
-
-impl Planes {
-    /// Planes of one panel each.
-    pub(super) fn whole(channels: usize, columns: usize) -> Self {
-        // Some cache lines on top: strides of a power of two would put all planes into the same cache sets.
-        let stride = (channels * columns).next_multiple_of(LANES) + 5 * LANES;
-        Self { channels, columns, panel: columns, stride }
-    }
-
-    /// Planes of narrow panels, if the images of a tile are whole vectors: no vector may cross a border.
-    pub(super) fn panels(channels: usize, columns: usize, batch: usize) -> Self {
-        let whole = Self::whole(channels, columns);
-        Self { panel: if batch.is_multiple_of(LANES) { PANEL.min(columns) } else { columns }, ..whole }
-    }
-
-    /// Floats of all planes.
-    pub(super) fn len(&self, positions: usize) -> usize {
-        self.stride * positions
-    }
-
-    /// First column and columns of each panel.
-    pub(super) fn each_panel(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        ranges(self.columns, self.panel)
-    }
-
-    /// Floats from one channel to the next in the panel of a column.
-    #[inline(always)]
-    pub(super) fn row(&self, column: usize) -> usize {
-        self.panel.min(self.columns - column / self.panel * self.panel)
-    }
-
-    /// Where a position's value of a channel and a column is.
-    #[inline(always)]
-    pub(super) fn at(&self, position: usize, channel: usize, column: usize) -> usize {
-        let (first, within) = (column / self.panel * self.panel, column % self.panel);
-        position * self.stride + first * self.channels + channel * self.row(column) + within
-    }
-
-    /// The rows of one position's panel, from a channel on, as a matrix.
-    pub(super) fn matrix(&self, position: usize, channel: usize, column: usize) -> Layout {
-        Layout::rows(self.at(position, channel, column), self.row(column))
-    }
-}
-
 /// A channel of the large map to its four rows of every plane: `INPUT d INPUT^T`.
 pub(super) struct LargeToPlanes<'a, const M: usize, const P: usize, F> {
     pub(super) tiles: Tiles<M, P, F>,
@@ -141,9 +82,10 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for LargeToPlanes<'
                     let mut x = [[simd.splat(0.0); P]; P];
                     for (row, pixels) in x.iter_mut().zip(&pixels) {
                         for (value, pixel) in row.iter_mut().zip(pixels) {
-                            if let Some(at) = pixel {
-                                *value = load(simd, &map[at + image..][..count]);
-                            }
+                            *value = match pixel {
+                                Some(at) => load(simd, &map[at + image..][..count]),
+                                None => simd.splat(0.0),
+                            };
                         }
                     }
                     let values = both_ways(simd, &F::INPUT, x);

@@ -18,8 +18,9 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
+use super::planes::Planes;
 use super::scheme::Scheme;
-use super::transform::{LargeToPlanes, Planes, PlanesToLarge, PlanesToSmall, SmallToPlanes, Tiles};
+use super::transform::{LargeToPlanes, PlanesToLarge, PlanesToSmall, SmallToPlanes, Tiles};
 use super::{ConvShape, filter, ranges};
 use crate::kernels::matmul::{Layout, Old, matmul};
 use crate::kernels::scratch;
