@@ -3,6 +3,10 @@
 //! dfdx lends no storage through a named call: `copy_into` copies a tensor that a kernel only reads, some
 //! gigabytes a training step. But its tensors can be indexed, and a CPU tensor's storage is one `Vec`, so a
 //! reference to its first element leads to all of them.
+//!
+//! Whether a reference to one element may be followed to its neighbours is not settled in Rust: the Tree Borrows
+//! model allows it, the stricter Stacked Borrows does not. No compiler makes anything of it today; a call of
+//! dfdx's that lends the storage would replace this file.
 
 use dfdx::prelude::*;
 

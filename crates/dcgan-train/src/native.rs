@@ -10,7 +10,6 @@ use crate::kernels::activation;
 use crate::kernels::adam;
 use crate::kernels::batch_norm::{self, Moments};
 use crate::kernels::conv::{self, ConvShape, Method};
-use crate::kernels::fresh::fresh;
 use crate::kernels::linear::{self, LinearShape};
 use crate::lend::{lend, lend_mut};
 
@@ -27,10 +26,11 @@ enum Direction {
 
 impl Direction {
     fn forward(self, shape: ConvShape, method: Method, x: &[f32], weight: &[f32]) -> Vec<f32> {
-        let mut y = fresh(match self {
+        let len = match self {
             Self::Down => shape.small(),
             Self::Up => shape.large(),
-        });
+        };
+        let mut y = vec![0.0; len];
         match self {
             Self::Down => conv::forward(shape, method, x, weight, &mut y),
             Self::Up => conv::input_gradient(shape, method, x, weight, &mut y),

@@ -7,7 +7,6 @@ use dcgan_core::spec::BATCH_NORM_EPS;
 use rayon::prelude::*;
 
 use super::activation::Activation;
-use super::fresh::fresh;
 use super::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
 
 /// Floats that are summed in `f32` before the sum is carried on in `f64`.
@@ -66,7 +65,7 @@ impl Channel {
 /// If `maps` cannot be divided into as many rows as there are channels.
 pub fn train(maps: &[f32], norm: Norm, activation: Activation) -> (Vec<f32>, Moments) {
     let (row, level) = (rows(maps, norm), Level::current());
-    let mut out = fresh(maps.len());
+    let mut out = vec![0.0; maps.len()];
     let channel = |(c, (out, maps)): (usize, (&mut [f32], &[f32]))| {
         let moments = level.run(RowMoments(maps));
         level.run(Normalise { maps, channel: Channel::new(norm, c, moments, activation), out });
@@ -85,7 +84,7 @@ pub fn train(maps: &[f32], norm: Norm, activation: Activation) -> (Vec<f32>, Mom
 /// As [`train`].
 pub fn infer(maps: &[f32], norm: Norm, moments: &Moments, activation: Activation) -> Vec<f32> {
     let (row, level) = (rows(maps, norm), Level::current());
-    let mut out = fresh(maps.len());
+    let mut out = vec![0.0; maps.len()];
     let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
     tasks.for_each(|(c, (out, maps))| {
         let channel = Channel::new(norm, c, [moments.mean[c], moments.variance[c]], activation);

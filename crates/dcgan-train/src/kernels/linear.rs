@@ -2,7 +2,6 @@
 
 use rayon::prelude::*;
 
-use super::fresh::fresh;
 use super::matmul::{Layout, Old, matmul};
 use super::shared::Shared;
 
@@ -64,7 +63,7 @@ pub fn bias_gradient(gradient: &[f32], batch: usize, bias: &mut [f32]) {
 pub fn input_gradient(shape: LinearShape, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
     let LinearShape { inputs, outputs, batch } = shape;
     assert_eq!([gradient.len(), weight.len()], [outputs * batch, outputs * inputs]);
-    let mut x = fresh(inputs * batch);
+    let mut x = vec![0.0; inputs * batch];
     let at_weight = Layout::rows(0, inputs).transposed();
     let b = (gradient, Layout::rows(0, batch));
     product([inputs, batch, outputs], &mut x, Old::Overwrite, (weight, at_weight), b);

@@ -30,7 +30,6 @@ pub mod activation;
 pub mod adam;
 pub mod batch_norm;
 pub mod conv;
-pub mod fresh;
 pub mod linear;
 mod matmul;
 pub mod recycler;

@@ -56,6 +56,17 @@ impl Recycler {
         Some(block.address)
     }
 
+    /// A zeroed block from the system, which is kept from now on.
+    fn new_block(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: a large block is not empty.
+        let block = unsafe { pages::zeroed(layout) };
+        if !block.is_null() && self.keep(block as usize, layout.size()) {
+            // SAFETY: the block is ours, and this long.
+            unsafe { pages::make_huge(block, layout.size()) };
+        }
+        block
+    }
+
     /// Remembers a new block; `false` if there is no room.
     fn keep(&self, address: usize, size: usize) -> bool {
         let Ok(mut blocks) = self.blocks.lock() else { return false };
@@ -94,20 +105,22 @@ unsafe impl GlobalAlloc for Recycler {
         if let Some(address) = self.reuse(layout.size()) {
             return address as *mut u8;
         }
-        // SAFETY: a large block is not empty.
-        let block = unsafe { pages::zeroed(layout) };
-        if !block.is_null() && self.keep(block as usize, layout.size()) {
-            // SAFETY: the block is ours, and this long.
-            unsafe { pages::make_huge(block, layout.size()) };
-        }
-        block
+        self.new_block(layout)
     }
 
-    /// Zeroed memory is not recycled: fresh pages are zero without a pass over them, and cost nothing until
-    /// they are touched.
+    /// Zeroing a kept block is one pass over memory, less than what new pages cost when they fault.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        unsafe { if is_large(layout) { pages::zeroed(layout) } else { System.alloc_zeroed(layout) } }
+        if !is_large(layout) {
+            // SAFETY: the caller's promise.
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        if let Some(address) = self.reuse(layout.size()) {
+            let block = address as *mut u8;
+            // SAFETY: a kept block is at least this long, and the caller's alone from now on.
+            unsafe { block.write_bytes(0, layout.size()) };
+            return block;
+        }
+        self.new_block(layout)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
