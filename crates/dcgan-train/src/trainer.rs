@@ -114,14 +114,18 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             let stopped = self.epoch(epoch)?;
             let last = stopped || epoch == self.config.num_epochs;
             self.progress(epoch)?;
+            let due = !stopped && epoch.is_multiple_of(self.config.save_interval);
             // Networks before pictures: they are what must not be lost.
-            if !stopped && epoch.is_multiple_of(self.config.save_interval) {
+            if due {
                 self.save(&format!("epoch_{epoch}"))?;
-                self.save_grid(epoch)?;
             }
             if last {
                 self.save("final")?;
+            }
+            if due || last {
                 self.save_grid(epoch)?;
+            }
+            if last {
                 break;
             }
         }
