@@ -23,7 +23,7 @@ use winograd::Winograd;
 
 /// Channels on both sides from which a Winograd scheme is faster.
 const WINOGRAD_CHANNELS: usize = 16;
-/// Weights `O C` up to which F(4,2) is faster than F(2,2): its planes of the weight are 25/16 as large as the
+/// Weights `O C` up to which F(4,2) is faster than F(2,2): its planes of the weight are 25/4 as large as the
 /// weight, and beyond they cost more to write and read than the multiplications they spare.
 const LARGE_WEIGHT: usize = 64 * 1024;
 
