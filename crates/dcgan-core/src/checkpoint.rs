@@ -6,7 +6,6 @@
 //! depends on the clock or on where it lies: the same run gives the same bytes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic::{self, WriteError};
+use crate::input;
 use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
 
 /// The metadata entry that holds the description.
@@ -141,7 +141,7 @@ impl Checkpoint {
     /// [`CheckpointError`] says which part of which file is wrong.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let bytes =
-            read_file(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+            input::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
         Self::from_bytes(&bytes, path)
     }
 
@@ -230,14 +230,6 @@ impl TensorData {
             Self::Count(count) => (Dtype::I64, Vec::new(), count.to_le_bytes().to_vec()),
         }
     }
-}
-
-/// A file's bytes; a pipe would be waited for without end.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("this is no file"));
-    }
-    fs::read(path)
 }
 
 fn decode_all(file: &SafeTensors, expected: &[TensorSpec]) -> Result<BTreeMap<String, TensorData>, String> {

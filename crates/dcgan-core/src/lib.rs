@@ -5,7 +5,7 @@
 //! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
 //! - [`metadata`]: what an exported generator says of itself
 //! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
-//! - [`atomic`]: files that are either whole or as they were
+//! - [`atomic`]: files that are either whole or as they were; [`input`]: files that are read
 //!
 //! Latents are [`Array2<f32>`](ndarray::Array2) `[N, latent]`, images
 //! [`Array4<f32>`](ndarray::Array4) `[N, C, H, W]` in [-1, 1]: the types that the crates exchange.
@@ -14,6 +14,7 @@
 pub mod atomic;
 pub mod checkpoint;
 pub mod grid;
+pub mod input;
 pub mod latent;
 pub mod metadata;
 pub mod pixels;

@@ -1,11 +1,11 @@
 //! An exported generator: latents in, images out.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use dcgan_core::metadata;
+use dcgan_core::{input, metadata};
 use ndarray::{Array2, Array4, ArrayView2, ArrayViewMut4, Axis, s};
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
@@ -176,19 +176,8 @@ impl Generator {
 /// # Errors
 /// [`GeneratorError::Read`] in the operating system's words; engines have ways of their own.
 pub fn check_readable(path: &Path) -> Result<(), GeneratorError> {
-    is_readable(path).map_err(|source| GeneratorError::Read { path: path.to_owned(), source })
-}
-
-fn is_readable(path: &Path) -> io::Result<()> {
-    let kind = fs::metadata(path)?;
-    if kind.is_dir() {
-        let message = "this is a folder, a .onnx file was expected";
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
-    }
-    if !kind.is_file() {
-        return Err(io::Error::other("this is a device or a pipe, a .onnx file was expected"));
-    }
-    File::open(path).map(drop)
+    let readable = input::check(path).and_then(|()| File::open(path));
+    readable.map(drop).map_err(|source| GeneratorError::Read { path: path.to_owned(), source })
 }
 
 fn start_session(engine: &Engine, path: &Path) -> ort::Result<Session> {

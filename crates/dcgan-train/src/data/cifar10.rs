@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use dcgan_core::input;
 use image::{DynamicImage, RgbImage};
 
 use super::{DataError, Dataset};
@@ -79,7 +80,8 @@ struct RecordFile {
 impl RecordFile {
     /// `None` when there is no such file.
     fn open(path: PathBuf) -> Result<Option<Self>, DataError> {
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
+        let opened = input::check(&path).and_then(|()| File::open(&path));
+        let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
         let (metadata, file) = match opened {
             Ok(opened) => opened,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -87,9 +89,6 @@ impl RecordFile {
             }
             Err(reason) => return Err(DataError::Read { path, reason }),
         };
-        if metadata.is_dir() {
-            return Err(DataError::Read { path, reason: ErrorKind::IsADirectory.into() });
-        }
         let size = metadata.len();
         if size == 0 || size % RECORD != 0 {
             return Err(DataError::Cifar10Size { path, size });

@@ -5,6 +5,7 @@ use std::fs::{self, DirEntry};
 use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
+use dcgan_core::input;
 use image::{DynamicImage, ImageFormat, ImageReader};
 
 use super::{DataError, Dataset, jpeg};
@@ -84,7 +85,7 @@ fn is_image_name(path: &Path) -> bool {
 
 fn decode(path: &Path) -> Result<DynamicImage, DataError> {
     let unreadable = |reason| DataError::Read { path: path.to_owned(), reason };
-    let bytes = fs::read(path).map_err(unreadable)?;
+    let bytes = input::read(path).map_err(unreadable)?;
     let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(unreadable)?;
     if reader.format() == Some(ImageFormat::Jpeg) && !jpeg::is_whole(&bytes) {
         return Err(DataError::Truncated { path: path.to_owned() });
@@ -177,6 +178,16 @@ mod tests {
         fs::remove_file(folder.path().join("gone.png")).unwrap();
         assert!(dataset.picture(0).unwrap_err().to_string().contains("gone.png"));
         assert!(dataset.picture(1).unwrap_err().to_string().contains("text.png"));
+    }
+
+    /// Reading it would never end.
+    #[cfg(unix)]
+    #[test]
+    fn a_device_among_the_images_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.png")).unwrap();
+        let message = Folder::open(folder.path()).unwrap().picture(0).unwrap_err().to_string();
+        assert!(message.contains("zero.png: this is a device or a pipe"), "{message}");
     }
 
     #[test]
