@@ -54,12 +54,7 @@ pub struct TrainConfig {
     #[arg(long, alias = "output_dir", value_name = "DIR", default_value = "outputs")]
     pub output_dir: PathBuf,
     /// Memory for decoded images, in MiB; those beyond are decoded again each epoch
-    #[arg(
-        long,
-        alias = "cache_mib",
-        value_name = "MIB",
-        allow_negative_numbers = true,
-        default_value = "1024", value_parser = whole::<usize>(..))]
+    #[arg(long, alias = "cache_mib", value_name = "MIB", allow_negative_numbers = true, default_value = "1024", value_parser = whole::<usize>(..))]
     pub cache_mib: usize,
 }
 

@@ -25,17 +25,19 @@ enum Direction {
 }
 
 impl Direction {
-    fn forward(self, shape: ConvShape, method: Method, x: &[f32], weight: &[f32]) -> Vec<f32> {
-        let len = match self {
+    /// Floats of the output.
+    fn outputs(self, shape: ConvShape) -> usize {
+        match self {
             Self::Down => shape.small(),
             Self::Up => shape.large(),
-        };
-        let mut y = vec![0.0; len];
-        match self {
-            Self::Down => conv::forward(shape, method, x, weight, &mut y),
-            Self::Up => conv::input_gradient(shape, method, x, weight, &mut y),
         }
-        y
+    }
+
+    fn forward(self, shape: ConvShape, method: Method, x: &[f32], weight: &[f32], y: &mut [f32]) {
+        match self {
+            Self::Down => conv::forward(shape, method, x, weight, y),
+            Self::Up => conv::input_gradient(shape, method, x, weight, y),
+        }
     }
 
     /// Adds the gradient of the weight to `weight`.
@@ -47,10 +49,10 @@ impl Direction {
     }
 
     /// The gradient of the input: what the other direction's forward pass makes of the output's.
-    fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
+    fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: &[f32], x: &mut [f32]) {
         match self {
-            Self::Down => Self::Up.forward(shape, shape.method(), gradient, weight),
-            Self::Up => Self::Down.forward(shape, shape.method(), gradient, weight),
+            Self::Down => Self::Up.forward(shape, shape.method(), gradient, weight, x),
+            Self::Up => Self::Down.forward(shape, shape.method(), gradient, weight, x),
         }
     }
 }
@@ -116,7 +118,7 @@ impl Engine for Native {
                 linear::bias_gradient(&gradient, shape.batch, grads.get_or_alloc_mut(&bias)?);
             }
             if wanted.input {
-                give(grads, &x, linear::input_gradient(shape, &gradient, lend(&weight)))?;
+                linear::input_gradient(shape, &gradient, lend(&weight), input_place(grads, &x)?);
             }
             Ok(())
         });
@@ -157,7 +159,8 @@ fn block<const K: usize, X: Shape, Y: Shape, W: Shape, T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     // Samples are compared with other programs', which compute directly: so are they.
     let method = if inference { Method::Direct } else { shape.method() };
-    let y = direction.forward(shape, method, lend(&x), lend(weight));
+    let mut y = vec![0.0; direction.outputs(shape)];
+    direction.forward(shape, method, lend(&x), lend(weight), &mut y);
     let (y, statistics, kept) = finish(x.device(), y, norm, activation)?;
     let y = x.device().try_tensor_from_vec(y, output_shape)?;
     let (weight, output) = (weight.clone(), y.clone());
@@ -171,7 +174,7 @@ fn block<const K: usize, X: Shape, Y: Shape, W: Shape, T: Tape<f32, Cpu>>(
             direction.weight_gradient(shape, lend(&x), &gradient, grads.get_or_alloc_mut(&weight)?);
         }
         if wanted.input {
-            give(grads, &x, direction.input_gradient(shape, &gradient, lend(&weight)))?;
+            direction.input_gradient(shape, &gradient, lend(&weight), input_place(grads, &x)?);
         }
         Ok(())
     });
@@ -240,15 +243,12 @@ fn take<S: Shape>(grads: &mut Grads<Native>, output: &Array<S, Native>) -> Devic
     Ok(std::mem::take(&mut **grads.get_or_alloc_mut(output)?))
 }
 
-/// Makes `gradient` that of an input, which feeds no other operation.
-fn give<S: Shape>(
-    grads: &mut Grads<Native>,
+/// Where the gradient of an input goes. The input feeds no other operation, so that a kernel may overwrite it.
+fn input_place<'a, S: Shape>(
+    grads: &'a mut Grads<Native>,
     input: &Array<S, Native>,
-    gradient: Vec<f32>,
-) -> DeviceResult<(), Native> {
+) -> DeviceResult<&'a mut [f32], Native> {
     let place: &mut Vec<f32> = grads.get_or_alloc_mut(input)?;
     debug_assert!(place.iter().all(|value| *value == 0.0), "a tensor that feeds two operations");
-    // Replaced and not added to: the zeros, never touched, cost no memory.
-    *place = gradient;
-    Ok(())
+    Ok(place)
 }

@@ -34,7 +34,7 @@ pub fn forward(shape: LinearShape, x: &[f32], weight: &[f32], bias: &[f32]) -> V
     y
 }
 
-/// `weight += ` its gradient and `bias += ` its gradient, where `gradient` `[O, N]` is that of the output.
+/// `weight += ` its gradient, where `gradient` `[O, N]` is that of the output.
 ///
 /// # Panics
 /// If a slice has not the size that `shape` gives it.
@@ -56,18 +56,16 @@ pub fn bias_gradient(gradient: &[f32], batch: usize, bias: &mut [f32]) {
         .for_each(|(bias, row)| *bias += row.iter().sum::<f32>());
 }
 
-/// The gradient of the input: `weight^T gradient`, `[I, N]`.
+/// `x = weight^T gradient`, the gradient of the input: `[O, N]`, `[O, I]` to `[I, N]`.
 ///
 /// # Panics
 /// If a slice has not the size that `shape` gives it.
-pub fn input_gradient(shape: LinearShape, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
+pub fn input_gradient(shape: LinearShape, gradient: &[f32], weight: &[f32], x: &mut [f32]) {
     let LinearShape { inputs, outputs, batch } = shape;
-    assert_eq!([gradient.len(), weight.len()], [outputs * batch, outputs * inputs]);
-    let mut x = vec![0.0; inputs * batch];
+    assert_eq!([x.len(), gradient.len(), weight.len()], [inputs * batch, outputs * batch, outputs * inputs]);
     let at_weight = Layout::rows(0, inputs).transposed();
     let b = (gradient, Layout::rows(0, batch));
-    product([inputs, batch, outputs], &mut x, Old::Overwrite, (weight, at_weight), b);
-    x
+    product([inputs, batch, outputs], x, Old::Overwrite, (weight, at_weight), b);
 }
 
 /// `destination = a b` or `destination += a b`, `destination` being contiguous, by blocks of rows in parallel.

@@ -106,10 +106,15 @@ impl Level {
 
     /// Does `work` with another level, or with the processor's highest below it.
     pub fn force<R>(self, work: impl FnOnce() -> R) -> R {
-        let before = FORCED.replace(Some(self.at_most_available()));
-        let result = work();
-        FORCED.set(before);
-        result
+        /// Sets the level back even where `work` panics.
+        struct Restore(Option<Level>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                FORCED.set(self.0);
+            }
+        }
+        let _restore = Restore(FORCED.replace(Some(self.at_most_available())));
+        work()
     }
 
     /// The level that `DCGAN_SIMD` names, or the highest.
