@@ -25,6 +25,9 @@ pub(super) trait Vector:
     /// The square roots.
     fn sqrt(self) -> Self;
 
+    /// `self * factor + addend`, rounded once where the level has such an instruction.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+
     /// Lane by lane, `positive` where `self` is above zero (or not a number), `other` elsewhere.
     fn select_positive(self, positive: Self, other: Self) -> Self;
 }
@@ -39,7 +42,25 @@ pub(super) trait Simd: Copy {
 
     /// Sixteen neighbouring floats.
     fn load(self, from: &[f32; LANES]) -> Self::V;
+
+    /// Asks for the floats around `from[at]`, which may lie outside, to be brought to the second-level cache.
+    #[inline(always)]
+    fn prefetch(self, from: &[f32], at: usize) {
+        prefetch(from.as_ptr().wrapping_add(at));
+    }
 }
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch(address: *const f32) {
+    use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+    // SAFETY: every x86-64 processor has the instruction, and no address can make it fail.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn prefetch(_: *const f32) {}
 
 /// The floats of a slice, at most sixteen; the other lanes are zero.
 #[inline(always)]
@@ -174,7 +195,7 @@ mod tests {
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) -> [f32; LANES] {
             let x = simd.load(&std::array::from_fn(|lane| lane as f32 - 7.0));
-            let y = (x * x + simd.splat(2.0) - x) / simd.splat(4.0);
+            let y = (x.mul_add(x, simd.splat(2.0)) - x) / simd.splat(4.0);
             let mut out = [0.0; LANES];
             x.select_positive(y.sqrt(), load(simd, &[1.0, 2.0, 3.0])).store(&mut out);
             out

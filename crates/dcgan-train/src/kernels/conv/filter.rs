@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::ConvShape;
 use super::planes::Planes;
-use super::scheme::{Scheme, both_ways, transpose};
+use super::scheme::{Scheme, both_ways};
 use crate::kernels::shared::Shared;
 use crate::kernels::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
 
@@ -17,7 +17,7 @@ use crate::kernels::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
 const CHANNELS: usize = LANES / 4;
 const GROUP: usize = CHANNELS * 16;
 
-/// Fills planes `[P * P, O, 4 C]` with `WEIGHT g WEIGHT^T`.
+/// Fills planes `[P * P, O, 4 C]` with `B g B^T`.
 pub(super) fn to_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
     shape: ConvShape,
     level: Level,
@@ -30,7 +30,7 @@ pub(super) fn to_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
     });
 }
 
-/// The adjoint of [`to_planes`]: adds `WEIGHT^T u WEIGHT` to a weight's gradient.
+/// The adjoint of [`to_planes`]: adds `B^T u B` to a weight's gradient.
 pub(super) fn add_from_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
     shape: ConvShape,
     level: Level,
@@ -65,7 +65,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for ToPlanes<'_, M,
         for (group, weight) in self.weight.chunks(GROUP).enumerate() {
             let [[t00, t01], [t10, t11]] = taps(weight);
             let taps = [[simd.load(&t00), simd.load(&t01)], [simd.load(&t10), simd.load(&t11)]];
-            let values = both_ways(simd, &F::WEIGHT, taps);
+            let values = both_ways::<S, F::Weight, P, 2>(simd, taps);
             let (column, count) = (group * LANES, weight.len() / 4);
             for (position, value) in values.into_iter().flatten().enumerate() {
                 let at = self.layout.at(position, self.output, column);
@@ -97,7 +97,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for FromPlanes<'_, 
                 let at = self.layout.at(position, self.output, column);
                 *value = load(simd, &self.planes[at..][..count]);
             }
-            let [[t00, t01], [t10, t11]] = both_ways(simd, &const { transpose(F::WEIGHT) }, values);
+            let [[t00, t01], [t10, t11]] = both_ways::<S, F::WeightAdjoint, 2, P>(simd, values);
             add_taps([[lanes(t00), lanes(t01)], [lanes(t10), lanes(t11)]], weight);
         }
     }

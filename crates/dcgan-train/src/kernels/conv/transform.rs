@@ -10,9 +10,25 @@ use std::marker::PhantomData;
 
 use super::ConvShape;
 use super::planes::Planes;
-use super::scheme::{Scheme, both_ways, transpose};
+use super::scheme::{Scheme, both_ways};
 use crate::kernels::shared::Shared;
 use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store};
+
+/// Does something for each group of sixteen images of a batch: `|first image, number of images|`. The body is
+/// compiled twice, for groups of sixteen and for the rest.
+macro_rules! for_groups {
+    ($batch:expr, |$image:ident, $count:ident| $body:expr) => {
+        let whole = $batch / LANES * LANES;
+        for $image in (0..whole).step_by(LANES) {
+            let $count = LANES;
+            $body
+        }
+        if whole < $batch {
+            let ($image, $count) = (whole, $batch - whole);
+            $body
+        }
+    };
+}
 
 /// Some consecutive tiles of a map, and how their planes lie in memory.
 #[derive(Clone, Copy)]
@@ -36,20 +52,11 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Tiles<M, P, F> {
         (first..first + self.count).map(move |t| ((t - first) * batch, t / side * M, t % side * M))
     }
 
-    /// Where the pixels of a tile's phase start in a channel of the large map, but for padding: phase pixel
-    /// `(a, b)` is the large map's `(2a + r - 1, 2b + q - 1)`.
+    /// Where the pixels of a tile's phase start in a channel of the large map.
     #[inline(always)]
-    fn phase_pixels(&self, (i, j): (usize, usize), (r, q): (usize, usize)) -> [[Option<usize>; P]; P] {
-        let s = self.shape.side;
-        let mut pixels = [[None; P]; P];
-        for (a, row) in pixels.iter_mut().enumerate() {
-            for (b, pixel) in row.iter_mut().enumerate() {
-                let (y, x) = (2 * (i + a) + r, 2 * (j + b) + q);
-                let inside = (1..=s).contains(&y) && (1..=s).contains(&x);
-                *pixel = inside.then(|| ((y - 1) * s + x - 1) * self.shape.batch);
-            }
-        }
-        pixels
+    fn phase_pixels(&self, (i, j): (usize, usize), (r, q): (usize, usize)) -> PhasePixels<P> {
+        let (side, batch) = (self.shape.side, self.shape.batch);
+        PhasePixels { rows: inside(2 * i + r, side, side * batch), columns: inside(2 * j + q, side, batch) }
     }
 
     #[inline(always)]
@@ -58,7 +65,26 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Tiles<M, P, F> {
     }
 }
 
-/// A channel of the large map to its four rows of every plane: `INPUT d INPUT^T`.
+/// Starts of the rows of a tile's phase in a channel of the large map, and of the columns in a row; `None` in
+/// the padding.
+struct PhasePixels<const P: usize> {
+    rows: [Option<usize>; P],
+    columns: [Option<usize>; P],
+}
+
+/// Where every other line of a padded map starts, `first` being a number with the padding and `stride` the floats
+/// from line to line.
+#[inline(always)]
+fn inside<const P: usize>(first: usize, side: usize, stride: usize) -> [Option<usize>; P] {
+    let mut lines = [None; P];
+    for (a, line) in lines.iter_mut().enumerate() {
+        let padded = first + 2 * a;
+        *line = (1..=side).contains(&padded).then(|| (padded - 1) * stride);
+    }
+    lines
+}
+
+/// A channel of the large map to its four rows of every plane: `A d A^T`.
 pub(super) struct LargeToPlanes<'a, const M: usize, const P: usize, F> {
     pub(super) tiles: Tiles<M, P, F>,
     /// The channel, `[S, S, N]`.
@@ -75,28 +101,33 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for LargeToPlanes<'
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { tiles, map, channel, planes, to } = self;
-        for (phase, (r, q)) in PHASES.into_iter().enumerate() {
+        for (phase, parity) in PHASES.into_iter().enumerate() {
             for (column, i, j) in tiles.each() {
-                let pixels = tiles.phase_pixels((i, j), (r, q));
-                for (image, count) in groups(tiles.shape.batch) {
+                let pixels = tiles.phase_pixels((i, j), parity);
+                for_groups!(tiles.shape.batch, |image, count| {
                     let mut x = [[simd.splat(0.0); P]; P];
-                    for (row, pixels) in x.iter_mut().zip(&pixels) {
-                        for (value, pixel) in row.iter_mut().zip(pixels) {
-                            *value = match pixel {
-                                Some(at) => load(simd, &map[at + image..][..count]),
-                                None => simd.splat(0.0),
+                    for (values, row) in x.iter_mut().zip(&pixels.rows) {
+                        for (value, column) in values.iter_mut().zip(&pixels.columns) {
+                            // One load for both, so that the square of values stays in registers.
+                            let from = match (row, column) {
+                                (Some(row), Some(column)) => {
+                                    simd.prefetch(map, map.len() + row + column + image);
+                                    &map[row + column + image..][..count]
+                                }
+                                _ => &[0.0; LANES][..count],
                             };
+                            *value = load(simd, from);
                         }
                     }
-                    let values = both_ways(simd, &F::INPUT, x);
+                    let values = both_ways::<S, F::Input, P, P>(simd, x);
                     put(planes, to, 4 * channel + phase, column + image, count, values);
-                }
+                });
             }
         }
     }
 }
 
-/// Rows of the planes to a channel of the small map, overwritten: `OUTPUT m OUTPUT^T`.
+/// Rows of the planes to a channel of the small map, overwritten: `C m C^T`.
 pub(super) struct PlanesToSmall<'a, const M: usize, const P: usize, F> {
     pub(super) tiles: Tiles<M, P, F>,
     /// `[P * P, O, columns]`.
@@ -114,21 +145,21 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToSmall<'
     fn run<S: Simd>(self, simd: S) {
         let Self { tiles, from, channel, planes, map } = self;
         for (column, i, j) in tiles.each() {
-            for (image, count) in groups(tiles.shape.batch) {
+            for_groups!(tiles.shape.batch, |image, count| {
                 let x = get(simd, planes, from, channel, column + image, count);
-                let values: [[S::V; M]; M] = both_ways(simd, &F::OUTPUT, x);
+                let values: [[S::V; M]; M] = both_ways::<S, F::Output, M, P>(simd, x);
                 for (a, values) in values.into_iter().enumerate() {
                     for (b, value) in values.into_iter().enumerate() {
                         store(value, &mut map[tiles.small_pixel(i + a, j + b) + image..][..count]);
                     }
                 }
-            }
+            });
         }
     }
 }
 
 /// The adjoint of [`PlanesToSmall`]: a channel of the small map's gradient to its row of every plane,
-/// `OUTPUT^T y OUTPUT`.
+/// `C^T y C`.
 pub(super) struct SmallToPlanes<'a, const M: usize, const P: usize, F> {
     pub(super) tiles: Tiles<M, P, F>,
     /// The channel, `[S/2, S/2, N]`.
@@ -146,21 +177,21 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for SmallToPlanes<'
     fn run<S: Simd>(self, simd: S) {
         let Self { tiles, map, channel, planes, to } = self;
         for (column, i, j) in tiles.each() {
-            for (image, count) in groups(tiles.shape.batch) {
+            for_groups!(tiles.shape.batch, |image, count| {
                 let mut x = [[simd.splat(0.0); M]; M];
                 for (a, row) in x.iter_mut().enumerate() {
                     for (b, value) in row.iter_mut().enumerate() {
                         *value = load(simd, &map[tiles.small_pixel(i + a, j + b) + image..][..count]);
                     }
                 }
-                let values = both_ways(simd, &const { transpose(F::OUTPUT) }, x);
+                let values = both_ways::<S, F::OutputAdjoint, P, M>(simd, x);
                 put(planes, to, channel, column + image, count, values);
-            }
+            });
         }
     }
 }
 
-/// The adjoint of [`LargeToPlanes`]: four rows of every plane to a channel of the large map, `INPUT^T v INPUT`.
+/// The adjoint of [`LargeToPlanes`]: four rows of every plane to a channel of the large map, `A^T v A`.
 ///
 /// Neighbouring tiles share a row or a column of phase pixels. The first tile that reaches a pixel
 /// overwrites it, later ones add; so tiles have to come in order, from the first one of the map.
@@ -180,24 +211,24 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { tiles, from, channel, planes, map } = self;
-        for (phase, (r, q)) in PHASES.into_iter().enumerate() {
+        for (phase, parity) in PHASES.into_iter().enumerate() {
             for (column, i, j) in tiles.each() {
-                let pixels = tiles.phase_pixels((i, j), (r, q));
-                for (image, count) in groups(tiles.shape.batch) {
+                let pixels = tiles.phase_pixels((i, j), parity);
+                for_groups!(tiles.shape.batch, |image, count| {
                     let x = get(simd, planes, from, 4 * channel + phase, column + image, count);
-                    let values = both_ways(simd, &const { transpose(F::INPUT) }, x);
-                    for (a, (values, pixels)) in values.iter().zip(&pixels).enumerate() {
-                        for (b, (value, pixel)) in values.iter().zip(pixels).enumerate() {
-                            let Some(at) = pixel else { continue };
-                            let to = &mut map[at + image..][..count];
+                    let values = both_ways::<S, F::InputAdjoint, P, P>(simd, x);
+                    for (a, (values, row)) in values.into_iter().zip(&pixels.rows).enumerate() {
+                        for (b, (value, column)) in values.into_iter().zip(&pixels.columns).enumerate() {
+                            let (Some(row), Some(column)) = (row, column) else { continue };
+                            let to = &mut map[row + column + image..][..count];
                             if (a == 0 && i > 0) || (b == 0 && j > 0) {
-                                store(load(simd, to) + *value, to);
+                                store(load(simd, to) + value, to);
                             } else {
-                                store(*value, to);
+                                store(value, to);
                             }
                         }
                     }
-                }
+                });
             }
         }
     }
@@ -205,12 +236,6 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'
 
 /// The parities of a padded map's coordinates.
 const PHASES: [(usize, usize); 4] = [(0, 0), (0, 1), (1, 0), (1, 1)];
-
-/// The groups of sixteen images of a batch: first image and number.
-#[inline(always)]
-fn groups(batch: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..batch).step_by(LANES).map(move |image| (image, LANES.min(batch - image)))
-}
 
 /// The values of a channel's column in all planes.
 #[inline(always)]

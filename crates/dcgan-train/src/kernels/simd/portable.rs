@@ -39,6 +39,16 @@ impl Vector for Floats {
     }
 
     #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // A fused instruction where all processors of the target have one; elsewhere it would be a call.
+        if cfg!(target_arch = "aarch64") {
+            Self(from_fn(|lane| self.0[lane].mul_add(factor.0[lane], addend.0[lane])))
+        } else {
+            self * factor + addend
+        }
+    }
+
+    #[inline(always)]
     fn select_positive(self, positive: Self, other: Self) -> Self {
         Self(from_fn(|lane| if self.0[lane] <= 0.0 { other.0[lane] } else { positive.0[lane] }))
     }

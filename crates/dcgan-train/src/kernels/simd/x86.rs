@@ -66,6 +66,12 @@ impl Vector for Floats512 {
     }
 
     #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+
+    #[inline(always)]
     fn select_positive(self, positive: Self, other: Self) -> Self {
         // SAFETY: as above.
         unsafe {
@@ -133,6 +139,13 @@ impl Vector for Floats256 {
     fn sqrt(self) -> Self {
         // SAFETY: a vector exists, so the processor has AVX2.
         Self(unsafe { [_mm256_sqrt_ps(self.0[0]), _mm256_sqrt_ps(self.0[1])] })
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        let ([x, y], [f, g], [a, b]) = (self.0, factor.0, addend.0);
+        // SAFETY: as above; the proof of AVX2 is one of FMA too.
+        Self(unsafe { [_mm256_fmadd_ps(x, f, a), _mm256_fmadd_ps(y, g, b)] })
     }
 
     #[inline(always)]
