@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use clap::Parser;
-use dcgan_train::kernels::conv::{self, ConvShape, Method};
+use dcgan_train::kernels::conv::{self, ConvShape, Kept, Method, Weight};
 use dcgan_train::kernels::recycler::Recycler;
 
 /// As in the binary.
@@ -82,12 +82,13 @@ fn peak(iters: usize) -> f64 {
 
 fn layer(args: &Args, shape: ConvShape, method: Method, peak: f64) {
     let values = |count: usize| (0..count).map(|i| (i * 40503 % 1000) as f32 / 1000.0 - 0.5).collect();
-    let (mut large, mut small): (Vec<f32>, Vec<f32>) = (values(shape.large()), values(shape.small()));
-    let mut weight: Vec<f32> = values(shape.weight());
+    let (large, small): (Vec<f32>, Vec<f32>) = (values(shape.large()), values(shape.small()));
+    let (values, kept): (Vec<f32>, _) = (values(shape.weight()), Kept::default());
+    let (weight, mut gradient) = (Weight { values: &values, kept: &kept }, vec![0.0; values.len()]);
     let passes = [
-        time(args.iters, || conv::forward(shape, method, &large, &weight, &mut small)),
-        time(args.iters, || conv::input_gradient(shape, method, &small, &weight, &mut large)),
-        time(args.iters, || conv::weight_gradient(shape, method, &large, &small, &mut weight)),
+        time(args.iters, || drop(black_box(conv::forward(shape, method, &large, weight)))),
+        time(args.iters, || drop(black_box(conv::input_gradient(shape, method, &small, weight)))),
+        time(args.iters, || conv::weight_gradient(shape, method, &large, &small, &mut gradient)),
     ];
     let operations = 2.0 * (shape.small() * shape.channels * 16) as f64;
     let ConvShape { channels, outputs, side, .. } = shape;

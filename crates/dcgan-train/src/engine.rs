@@ -50,6 +50,38 @@ impl Wanted {
     }
 }
 
+/// A convolution's weight, `[O, C, 4, 4]`, and what an engine keeps of it until it changes.
+pub struct Filter<const O: usize, const C: usize, E: Engine> {
+    values: Array<Rank4<O, C, 4, 4>, E>,
+    kept: E::Kept,
+}
+
+impl<const O: usize, const C: usize, E: Engine> Filter<O, C, E> {
+    /// A weight of zeros.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn build(device: &E::Device) -> DeviceResult<Self, E> {
+        Ok(Self { values: device.try_zeros()?, kept: E::Kept::default() })
+    }
+
+    /// The weight.
+    pub fn values(&self) -> &Array<Rank4<O, C, 4, 4>, E> {
+        &self.values
+    }
+
+    /// The weight, to be changed: the engine forgets what it kept of it.
+    pub fn values_mut(&mut self) -> &mut Array<Rank4<O, C, 4, 4>, E> {
+        self.kept = E::Kept::default();
+        &mut self.values
+    }
+
+    /// What the engine keeps of the weight.
+    pub fn kept(&self) -> &E::Kept {
+        &self.kept
+    }
+}
+
 /// BatchNorm's parameters and the statistics to use.
 pub struct Norm<'a, const C: usize, E: Engine> {
     /// PyTorch's `weight`, `[C]`.
@@ -81,27 +113,29 @@ pub type Normalised<const C: usize, const S: usize, E, T> =
 pub trait Engine: Sized + 'static {
     /// The dfdx device that holds the tensors.
     type Device: Device<f32>;
+    /// What it keeps of a convolution's weight from one use to the next.
+    type Kept: Clone + Default;
 
-    /// `activation(norm(conv2d(x, weight)))`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, HALF, HALF, N]`.
+    /// `activation(norm(conv2d(x, filter)))`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, HALF, HALF, N]`.
     ///
     /// # Errors
     /// If the device fails, for instance for lack of memory; so do all operations here.
     fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, Self::Device>>(
         x: Array<MapShape<C, S>, Self, T>,
-        weight: &Array<Rank4<O, C, 4, 4>, Self>,
+        filter: &Filter<O, C, Self>,
         norm: Option<Norm<O, Self>>,
         activation: Activation,
         wanted: Wanted,
     ) -> DeviceResult<Normalised<O, HALF, Self, T>, Self>;
 
-    /// `activation(norm(conv_transpose2d(x, weight)))`: `[I, S, S, N]`, `[I, C, 4, 4]` to
+    /// `activation(norm(conv_transpose2d(x, filter)))`: `[I, S, S, N]`, `[I, C, 4, 4]` to
     /// `[C, TWICE, TWICE, N]`.
     ///
     /// # Errors
     /// As [`Engine::down`].
     fn up<const I: usize, const C: usize, const S: usize, const TWICE: usize, T: Tape<f32, Self::Device>>(
         x: Array<MapShape<I, S>, Self, T>,
-        weight: &Array<Rank4<I, C, 4, 4>, Self>,
+        filter: &Filter<I, C, Self>,
         norm: Option<Norm<C, Self>>,
         activation: Activation,
         wanted: Wanted,

@@ -1,15 +1,17 @@
 //! The CPU engine: this crate's kernels as operations on dfdx's tape.
 
+use std::sync::Arc;
+
 use dfdx::prelude::*;
 
 use crate::engine::{
-    Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Grads, MapShape, Norm,
+    Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, Grads, MapShape, Norm,
     Normalised, Statistics, Wanted,
 };
 use crate::kernels::activation;
 use crate::kernels::adam;
 use crate::kernels::batch_norm::{self, Moments};
-use crate::kernels::conv::{self, ConvShape, Method};
+use crate::kernels::conv::{self, ConvShape, Kept, Method, Weight};
 use crate::kernels::linear::{self, LinearShape};
 use crate::lend::{lend, lend_mut};
 
@@ -25,18 +27,10 @@ enum Direction {
 }
 
 impl Direction {
-    /// Floats of the output.
-    fn outputs(self, shape: ConvShape) -> usize {
+    fn forward(self, shape: ConvShape, method: Method, x: &[f32], weight: Weight) -> Vec<f32> {
         match self {
-            Self::Down => shape.small(),
-            Self::Up => shape.large(),
-        }
-    }
-
-    fn forward(self, shape: ConvShape, method: Method, x: &[f32], weight: &[f32], y: &mut [f32]) {
-        match self {
-            Self::Down => conv::forward(shape, method, x, weight, y),
-            Self::Up => conv::input_gradient(shape, method, x, weight, y),
+            Self::Down => conv::forward(shape, method, x, weight),
+            Self::Up => conv::input_gradient(shape, method, x, weight),
         }
     }
 
@@ -49,23 +43,23 @@ impl Direction {
     }
 
     /// The gradient of the input: what the other direction's forward pass makes of the output's.
-    fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: &[f32], x: &mut [f32]) {
+    fn input_gradient(self, shape: ConvShape, gradient: &[f32], weight: Weight) -> Vec<f32> {
         match self {
-            Self::Down => Self::Up.forward(shape, shape.method(), gradient, weight, x),
-            Self::Up => Self::Down.forward(shape, shape.method(), gradient, weight, x),
+            Self::Down => Self::Up.forward(shape, shape.method(), gradient, weight),
+            Self::Up => Self::Down.forward(shape, shape.method(), gradient, weight),
         }
     }
 }
 
 /// What BatchNorm's backward pass needs of its forward pass.
-struct Kept<const K: usize> {
-    before: Vec<f32>,
+struct Before<const K: usize> {
+    maps: Vec<f32>,
     moments: Moments,
     scale: Array<Rank1<K>, Native>,
     bias: Array<Rank1<K>, Native>,
 }
 
-impl<const K: usize> Kept<K> {
+impl<const K: usize> Before<K> {
     fn norm(&self) -> batch_norm::Norm<'_> {
         batch_norm::Norm { scale: lend(&self.scale), bias: lend(&self.bias) }
     }
@@ -73,10 +67,11 @@ impl<const K: usize> Kept<K> {
 
 impl Engine for Native {
     type Device = Cpu;
+    type Kept = Arc<Kept>;
 
     fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, Cpu>>(
         x: Array<MapShape<C, S>, Self, T>,
-        weight: &Array<Rank4<O, C, 4, 4>, Self>,
+        filter: &Filter<O, C, Self>,
         norm: Option<Norm<O, Self>>,
         activation: Activation,
         wanted: Wanted,
@@ -84,12 +79,12 @@ impl Engine for Native {
         const { assert!(S == 2 * HALF, "a convolution of stride 2 halves the side") };
         let batch = x.shape().3;
         let shape = ConvShape { channels: C, outputs: O, side: S, batch };
-        block(Direction::Down, shape, (x, (Const, Const, Const, batch)), weight, norm, activation, wanted)
+        block(Direction::Down, shape, (x, (Const, Const, Const, batch)), filter, norm, activation, wanted)
     }
 
     fn up<const I: usize, const C: usize, const S: usize, const TWICE: usize, T: Tape<f32, Cpu>>(
         x: Array<MapShape<I, S>, Self, T>,
-        weight: &Array<Rank4<I, C, 4, 4>, Self>,
+        filter: &Filter<I, C, Self>,
         norm: Option<Norm<C, Self>>,
         activation: Activation,
         wanted: Wanted,
@@ -97,7 +92,7 @@ impl Engine for Native {
         const { assert!(TWICE == 2 * S, "a transposed convolution of stride 2 doubles the side") };
         let batch = x.shape().3;
         let shape = ConvShape { channels: C, outputs: I, side: TWICE, batch };
-        block(Direction::Up, shape, (x, (Const, Const, Const, batch)), weight, norm, activation, wanted)
+        block(Direction::Up, shape, (x, (Const, Const, Const, batch)), filter, norm, activation, wanted)
     }
 
     fn linear<const I: usize, const O: usize, T: Tape<f32, Cpu>>(
@@ -118,7 +113,7 @@ impl Engine for Native {
                 linear::bias_gradient(&gradient, shape.batch, grads.get_or_alloc_mut(&bias)?);
             }
             if wanted.input {
-                linear::input_gradient(shape, &gradient, lend(&weight), input_place(grads, &x)?);
+                give(grads, &x, || linear::input_gradient(shape, &gradient, lend(&weight)))?;
             }
             Ok(())
         });
@@ -141,15 +136,15 @@ impl Engine for Native {
 }
 
 /// A block's values and, of BatchNorm with the batch's statistics, those and what its gradient needs.
-type Forward<const K: usize> = (Vec<f32>, Option<Statistics<K, Native>>, Option<Kept<K>>);
+type Forward<const K: usize> = (Vec<f32>, Option<Statistics<K, Native>>, Option<Before<K>>);
 
 /// Convolution, BatchNorm where there is one, and activation, as one operation.
 #[allow(clippy::type_complexity)] // the types of `Engine::down` and `Engine::up`
-fn block<const K: usize, X: Shape, Y: Shape, W: Shape, T: Tape<f32, Cpu>>(
+fn block<const O: usize, const C: usize, const K: usize, X: Shape, Y: Shape, T: Tape<f32, Cpu>>(
     direction: Direction,
     shape: ConvShape,
     (x, output_shape): (Array<X, Native, T>, Y),
-    weight: &Array<W, Native>,
+    filter: &Filter<O, C, Native>,
     norm: Option<Norm<K, Native>>,
     activation: Activation,
     wanted: Wanted,
@@ -159,22 +154,23 @@ fn block<const K: usize, X: Shape, Y: Shape, W: Shape, T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     // Samples are compared with other programs', which compute directly: so are they.
     let method = if inference { Method::Direct } else { shape.method() };
-    let mut y = vec![0.0; direction.outputs(shape)];
-    direction.forward(shape, method, lend(&x), lend(weight), &mut y);
-    let (y, statistics, kept) = finish(x.device(), y, norm, activation)?;
+    let (weight, kept) = (filter.values().clone(), filter.kept().clone());
+    let y = direction.forward(shape, method, lend(&x), Weight { values: lend(&weight), kept: &kept });
+    let (y, statistics, before) = finish(x.device(), y, norm, activation)?;
     let y = x.device().try_tensor_from_vec(y, output_shape)?;
-    let (weight, output) = (weight.clone(), y.clone());
+    let output = y.clone();
     tape.add_backward_op(move |grads| {
         let mut gradient = take(grads, &output)?;
-        match &kept {
-            Some(kept) => norm_gradient(grads, kept, activation, wanted, &mut gradient)?,
+        match &before {
+            Some(before) => norm_gradient(grads, before, activation, wanted, &mut gradient)?,
             None => activation::activation_gradient(lend(&output), activation, &mut gradient),
         }
         if wanted.parameters {
             direction.weight_gradient(shape, lend(&x), &gradient, grads.get_or_alloc_mut(&weight)?);
         }
         if wanted.input {
-            direction.input_gradient(shape, &gradient, lend(&weight), input_place(grads, &x)?);
+            let weight = Weight { values: lend(&weight), kept: &kept };
+            give(grads, &x, || direction.input_gradient(shape, &gradient, weight))?;
         }
         Ok(())
     });
@@ -200,8 +196,8 @@ fn finish<const K: usize>(
     let (count, before) = (y.len() / K, y);
     let (y, moments) = batch_norm::train(&before, parameters, activation);
     let statistics = statistics(device, &moments, count)?;
-    let kept = Kept { before, moments, scale: scale.clone(), bias: bias.clone() };
-    Ok((y, Some(statistics), Some(kept)))
+    let before = Before { maps: before, moments, scale: scale.clone(), bias: bias.clone() };
+    Ok((y, Some(statistics), Some(before)))
 }
 
 /// The batch's statistics as BatchNorm remembers them: the variance divided by the count less one.
@@ -221,15 +217,16 @@ fn statistics<const K: usize>(
 /// Takes `gradient` back through the activation and BatchNorm.
 fn norm_gradient<const K: usize>(
     grads: &mut Grads<Native>,
-    kept: &Kept<K>,
+    before: &Before<K>,
     activation: Activation,
     wanted: Wanted,
     gradient: &mut [f32],
 ) -> DeviceResult<(), Native> {
-    let (scale, bias) = batch_norm::gradient(&kept.before, kept.norm(), &kept.moments, activation, gradient);
+    let (scale, bias) =
+        batch_norm::gradient(&before.maps, before.norm(), &before.moments, activation, gradient);
     if wanted.parameters {
-        add(grads.get_or_alloc_mut(&kept.scale)?, &scale);
-        add(grads.get_or_alloc_mut(&kept.bias)?, &bias);
+        add(grads.get_or_alloc_mut(&before.scale)?, &scale);
+        add(grads.get_or_alloc_mut(&before.bias)?, &bias);
     }
     Ok(())
 }
@@ -243,12 +240,16 @@ fn take<S: Shape>(grads: &mut Grads<Native>, output: &Array<S, Native>) -> Devic
     Ok(std::mem::take(&mut **grads.get_or_alloc_mut(output)?))
 }
 
-/// Where the gradient of an input goes. The input feeds no other operation, so that a kernel may overwrite it.
-fn input_place<'a, S: Shape>(
-    grads: &'a mut Grads<Native>,
+/// Puts the gradient of an input into the map. The input feeds no other operation, so that it is all of it.
+fn give<S: Shape>(
+    grads: &mut Grads<Native>,
     input: &Array<S, Native>,
-) -> DeviceResult<&'a mut [f32], Native> {
-    let place: &mut Vec<f32> = grads.get_or_alloc_mut(input)?;
+    gradient: impl FnOnce() -> Vec<f32> + Send,
+) -> DeviceResult<(), Native> {
+    // dfdx zeroes the place first, on one thread: it does so while the others compute.
+    let (gradient, place) = rayon::join(gradient, || grads.get_or_alloc_mut(input));
+    let place: &mut Vec<f32> = place?;
     debug_assert!(place.iter().all(|value| *value == 0.0), "a tensor that feeds two operations");
-    Ok(place)
+    *place = gradient;
+    Ok(())
 }

@@ -11,8 +11,8 @@ use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
 use dfdx::prelude::*;
 
 use crate::engine::{
-    Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, MapShape, Norm, Normalised,
-    Statistics, Wanted,
+    Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
+    Normalised, Statistics, Wanted,
 };
 
 /// dfdx tensors on device `D`, computed by dfdx.
@@ -26,10 +26,11 @@ type Rows<R, D, T> = Tensor<(R, usize), f32, D, T>;
 
 impl<D: Device<f32>> Engine for Portable<D> {
     type Device = D;
+    type Kept = ();
 
     fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, D>>(
         x: Array<MapShape<C, S>, Self, T>,
-        weight: &Array<Rank4<O, C, 4, 4>, Self>,
+        filter: &Filter<O, C, Self>,
         norm: Option<Norm<O, Self>>,
         activation: Activation,
         _: Wanted,
@@ -39,7 +40,7 @@ impl<D: Device<f32>> Engine for Portable<D> {
         let pixels = x.try_reshape_like(&(C * S * S, batch))?;
         let patches = gather(pixels, patch_index(C, S))?; // [C * 16 * HALF * HALF, N]
         let patches = patches.try_reshape_like(&(C * 16, HALF * HALF * batch))?;
-        let weight = weight.retaped::<T>().try_reshape_like(&(Const::<O>, C * 16))?;
+        let weight = filter.values().retaped::<T>().try_reshape_like(&(Const::<O>, C * 16))?;
         let y = weight.try_matmul(patches)?; // [O, HALF * HALF * N]
         let (y, statistics) = normalise(y, norm)?;
         let y = activate(y, activation)?;
@@ -48,7 +49,7 @@ impl<D: Device<f32>> Engine for Portable<D> {
 
     fn up<const I: usize, const C: usize, const S: usize, const TWICE: usize, T: Tape<f32, D>>(
         x: Array<MapShape<I, S>, Self, T>,
-        weight: &Array<Rank4<I, C, 4, 4>, Self>,
+        filter: &Filter<I, C, Self>,
         norm: Option<Norm<C, Self>>,
         activation: Activation,
         _: Wanted,
@@ -56,7 +57,7 @@ impl<D: Device<f32>> Engine for Portable<D> {
         const { assert!(TWICE == 2 * S, "a transposed convolution of stride 2 doubles the side") };
         let batch = x.shape().3;
         let x = x.try_reshape_like(&(Const::<I>, S * S * batch))?;
-        let weight = weight.retaped::<T>().try_reshape_like(&(Const::<I>, C * 16))?;
+        let weight = filter.values().retaped::<T>().try_reshape_like(&(Const::<I>, C * 16))?;
         let products = weight.try_permute::<(usize, Const<I>), Axes2<1, 0>>()?.try_matmul(x)?;
         let products = products.try_reshape_like(&(C * 16 * S * S, batch))?;
         let terms = gather(products, term_index(C, S))?; // [4 * C * TWICE * TWICE, N]

@@ -3,11 +3,14 @@
 //! A channel is one contiguous row of `S * S * N` floats that mostly fits a core's second-level cache. So
 //! one task does all with it, and of its passes only the first reads memory and only the last writes it.
 
+use std::mem::MaybeUninit;
+
 use dcgan_core::spec::BATCH_NORM_EPS;
 use rayon::prelude::*;
 
 use super::activation::Activation;
-use super::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
+use super::fresh::fresh;
+use super::simd::{Kernel, LANES, Level, Simd, Vector, lanes, load, store, store_new};
 
 /// Floats that are summed in `f32` before the sum is carried on in `f64`.
 const SUM_BLOCK: usize = 1024;
@@ -65,14 +68,19 @@ impl Channel {
 /// If `maps` cannot be divided into as many rows as there are channels.
 pub fn train(maps: &[f32], norm: Norm, activation: Activation) -> (Vec<f32>, Moments) {
     let (row, level) = (rows(maps, norm), Level::current());
-    let mut out = vec![0.0; maps.len()];
-    let channel = |(c, (out, maps)): (usize, (&mut [f32], &[f32]))| {
+    let mut all = (Vec::new(), Vec::new());
+    let channel = |(c, (out, maps)): (usize, (&mut [MaybeUninit<f32>], &[f32]))| {
         let moments = level.run(RowMoments(maps));
         level.run(Normalise { maps, channel: Channel::new(norm, c, moments, activation), out });
         (moments[0], moments[1])
     };
-    let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
-    let (mean, variance) = tasks.map(channel).unzip();
+    let fill = |out: &mut [MaybeUninit<f32>]| {
+        let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
+        all = tasks.map(channel).unzip();
+    };
+    // SAFETY: every channel is normalised, which writes all of it.
+    let out = unsafe { fresh(maps.len(), fill) };
+    let (mean, variance) = all;
     (out, Moments { mean, variance })
 }
 
@@ -84,13 +92,15 @@ pub fn train(maps: &[f32], norm: Norm, activation: Activation) -> (Vec<f32>, Mom
 /// As [`train`].
 pub fn infer(maps: &[f32], norm: Norm, moments: &Moments, activation: Activation) -> Vec<f32> {
     let (row, level) = (rows(maps, norm), Level::current());
-    let mut out = vec![0.0; maps.len()];
-    let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
-    tasks.for_each(|(c, (out, maps))| {
-        let channel = Channel::new(norm, c, [moments.mean[c], moments.variance[c]], activation);
-        level.run(Normalise { maps, channel, out });
-    });
-    out
+    let fill = |out: &mut [MaybeUninit<f32>]| {
+        let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
+        tasks.for_each(|(c, (out, maps))| {
+            let channel = Channel::new(norm, c, [moments.mean[c], moments.variance[c]], activation);
+            level.run(Normalise { maps, channel, out });
+        });
+    };
+    // SAFETY: every channel is normalised, which writes all of it.
+    unsafe { fresh(maps.len(), fill) }
 }
 
 /// Gradients of [`train`], whose statistics depend on `maps` too.
@@ -160,7 +170,7 @@ impl Kernel for RowMoments<'_> {
 struct Normalise<'a> {
     maps: &'a [f32],
     channel: Channel,
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for Normalise<'_> {
@@ -170,7 +180,7 @@ impl Kernel for Normalise<'_> {
     fn run<S: Simd>(self, simd: S) {
         for (x, out) in self.maps.chunks(LANES).zip(self.out.chunks_mut(LANES)) {
             let normalised = self.channel.normalised(simd, load(simd, x));
-            store(self.channel.value(simd, normalised), out);
+            store_new(self.channel.value(simd, normalised), out);
         }
     }
 }
@@ -231,9 +241,7 @@ impl Kernel for RowGradient<'_> {
 /// The sum of a vector's lanes.
 #[inline(always)]
 fn total<V: Vector>(vector: V) -> f64 {
-    let mut lanes = [0.0; LANES];
-    vector.store(&mut lanes);
-    lanes.into_iter().map(f64::from).sum()
+    lanes(vector).into_iter().map(f64::from).sum()
 }
 
 #[cfg(test)]

@@ -56,16 +56,18 @@ pub fn bias_gradient(gradient: &[f32], batch: usize, bias: &mut [f32]) {
         .for_each(|(bias, row)| *bias += row.iter().sum::<f32>());
 }
 
-/// `x = weight^T gradient`, the gradient of the input: `[O, N]`, `[O, I]` to `[I, N]`.
+/// `weight^T gradient`, the gradient of the input: `[O, N]`, `[O, I]` to `[I, N]`.
 ///
 /// # Panics
 /// If a slice has not the size that `shape` gives it.
-pub fn input_gradient(shape: LinearShape, gradient: &[f32], weight: &[f32], x: &mut [f32]) {
+pub fn input_gradient(shape: LinearShape, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
     let LinearShape { inputs, outputs, batch } = shape;
-    assert_eq!([x.len(), gradient.len(), weight.len()], [inputs * batch, outputs * batch, outputs * inputs]);
+    assert_eq!([gradient.len(), weight.len()], [outputs * batch, outputs * inputs]);
+    let mut x = vec![0.0; inputs * batch];
     let at_weight = Layout::rows(0, inputs).transposed();
     let b = (gradient, Layout::rows(0, batch));
-    product([inputs, batch, outputs], x, Old::Overwrite, (weight, at_weight), b);
+    product([inputs, batch, outputs], &mut x, Old::Overwrite, (weight, at_weight), b);
+    x
 }
 
 /// `destination = a b` or `destination += a b`, `destination` being contiguous, by blocks of rows in parallel.

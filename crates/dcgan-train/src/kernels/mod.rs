@@ -30,6 +30,7 @@ pub mod activation;
 pub mod adam;
 pub mod batch_norm;
 pub mod conv;
+mod fresh;
 pub mod linear;
 mod matmul;
 pub mod recycler;

@@ -5,7 +5,9 @@
 //! out when the program runs. `DCGAN_SIMD=portable`, `avx2` or `avx512` asks for a lower one.
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::ops::{Add, Div, Mul, Sub};
+use std::ptr;
 use std::sync::OnceLock;
 
 mod portable;
@@ -80,12 +82,23 @@ pub(super) fn load<S: Simd>(simd: S, from: &[f32]) -> S::V {
 pub(super) fn store<V: Vector>(vector: V, to: &mut [f32]) {
     match to.try_into() {
         Ok(lanes) => vector.store(lanes),
-        Err(_) => {
-            let mut lanes = [0.0; LANES];
-            vector.store(&mut lanes);
-            to.copy_from_slice(&lanes[..to.len()]);
-        }
+        Err(_) => to.copy_from_slice(&lanes(vector)[..to.len()]),
     }
+}
+
+/// The same, to new memory.
+#[inline(always)]
+pub(super) fn store_new<V: Vector>(vector: V, to: &mut [MaybeUninit<f32>]) {
+    // SAFETY: `store` only writes, and leaves no float of the slice unwritten.
+    store(vector, unsafe { &mut *(ptr::from_mut(to) as *mut [f32]) });
+}
+
+/// The lanes of a vector.
+#[inline(always)]
+pub(super) fn lanes<V: Vector>(vector: V) -> [f32; LANES] {
+    let mut lanes = [0.0; LANES];
+    vector.store(&mut lanes);
+    lanes
 }
 
 /// A loop that is compiled for every level. Implementations are `#[inline(always)]`, and so is what they

@@ -3,13 +3,13 @@
 use dfdx::prelude::*;
 
 use super::{Layer, Visitor};
-use crate::engine::{Activation, Array, DeviceResult, Engine, MapShape, Wanted};
+use crate::engine::{Activation, Array, DeviceResult, Engine, Filter, MapShape, Wanted};
 
 /// Images `[C, S, S, N]` to maps `[O, HALF, HALF, N]`.
 ///
 /// PyTorch equivalent: `Conv2d(C, O, 4, 2, 1, bias=False)`, `LeakyReLU(0.2)`.
 pub struct Stem<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engine> {
-    weight: Array<Rank4<O, C, 4, 4>, E>,
+    filter: Filter<O, C, E>,
 }
 
 impl<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engine> Layer<E>
@@ -21,7 +21,7 @@ impl<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engin
 
     fn build(device: &E::Device) -> DeviceResult<Self, E> {
         const { assert!(S == 2 * HALF, "a convolution of stride 2 halves the side") };
-        Ok(Self { weight: device.try_zeros()? })
+        Ok(Self { filter: Filter::build(device)? })
     }
 
     fn train<T: Tape<f32, E::Device>>(
@@ -29,14 +29,14 @@ impl<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engin
         x: Array<Self::Input, E, T>,
         wanted: Wanted,
     ) -> DeviceResult<Array<Self::Output, E, T>, E> {
-        Ok(E::down(x, &self.weight, None, Activation::LeakyRelu, wanted)?.0)
+        Ok(E::down(x, &self.filter, None, Activation::LeakyRelu, wanted)?.0)
     }
 
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E> {
-        Ok(E::down(x, &self.weight, None, Activation::LeakyRelu, Wanted::NOTHING)?.0)
+        Ok(E::down(x, &self.filter, None, Activation::LeakyRelu, Wanted::NOTHING)?.0)
     }
 
     fn visit<V: Visitor<E>>(&mut self, index: usize, visitor: &mut V) -> Result<(), V::Error> {
-        visitor.parameter(&format!("conv{index}.weight"), &mut self.weight)
+        visitor.parameter(&format!("conv{index}.weight"), self.filter.values_mut())
     }
 }

@@ -3,13 +3,13 @@
 use dfdx::prelude::*;
 
 use super::{Layer, Visitor};
-use crate::engine::{Activation, Array, DeviceResult, Engine, MapShape, Wanted};
+use crate::engine::{Activation, Array, DeviceResult, Engine, Filter, MapShape, Wanted};
 
 /// Maps `[I, S, S, N]` to images `[C, TWICE, TWICE, N]` in (-1, 1).
 ///
 /// PyTorch equivalent: `ConvTranspose2d(I, C, 4, 2, 1, bias=False)`, `Tanh()`.
 pub struct ToImage<const I: usize, const C: usize, const S: usize, const TWICE: usize, E: Engine> {
-    weight: Array<Rank4<I, C, 4, 4>, E>,
+    filter: Filter<I, C, E>,
 }
 
 impl<const I: usize, const C: usize, const S: usize, const TWICE: usize, E: Engine> Layer<E>
@@ -21,7 +21,7 @@ impl<const I: usize, const C: usize, const S: usize, const TWICE: usize, E: Engi
 
     fn build(device: &E::Device) -> DeviceResult<Self, E> {
         const { assert!(TWICE == 2 * S, "a transposed convolution of stride 2 doubles the side") };
-        Ok(Self { weight: device.try_zeros()? })
+        Ok(Self { filter: Filter::build(device)? })
     }
 
     fn train<T: Tape<f32, E::Device>>(
@@ -29,14 +29,14 @@ impl<const I: usize, const C: usize, const S: usize, const TWICE: usize, E: Engi
         x: Array<Self::Input, E, T>,
         wanted: Wanted,
     ) -> DeviceResult<Array<Self::Output, E, T>, E> {
-        Ok(E::up(x, &self.weight, None, Activation::Tanh, wanted)?.0)
+        Ok(E::up(x, &self.filter, None, Activation::Tanh, wanted)?.0)
     }
 
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E> {
-        Ok(E::up(x, &self.weight, None, Activation::Tanh, Wanted::NOTHING)?.0)
+        Ok(E::up(x, &self.filter, None, Activation::Tanh, Wanted::NOTHING)?.0)
     }
 
     fn visit<V: Visitor<E>>(&mut self, index: usize, visitor: &mut V) -> Result<(), V::Error> {
-        visitor.parameter(&format!("tconv{index}.weight"), &mut self.weight)
+        visitor.parameter(&format!("tconv{index}.weight"), self.filter.values_mut())
     }
 }

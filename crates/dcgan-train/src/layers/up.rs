@@ -3,13 +3,13 @@
 use dfdx::prelude::*;
 
 use super::{BatchNorm, Layer, Visitor};
-use crate::engine::{Activation, Array, DeviceResult, Engine, MapShape, Wanted};
+use crate::engine::{Activation, Array, DeviceResult, Engine, Filter, MapShape, Wanted};
 
 /// `[I, S, S, N]` to `[C, TWICE, TWICE, N]`.
 ///
 /// PyTorch equivalent: `ConvTranspose2d(I, C, 4, 2, 1, bias=False)`, `BatchNorm2d(C)`, `ReLU()`.
 pub struct Up<const I: usize, const C: usize, const S: usize, const TWICE: usize, E: Engine> {
-    weight: Array<Rank4<I, C, 4, 4>, E>,
+    filter: Filter<I, C, E>,
     norm: BatchNorm<C, E>,
 }
 
@@ -22,7 +22,7 @@ impl<const I: usize, const C: usize, const S: usize, const TWICE: usize, E: Engi
 
     fn build(device: &E::Device) -> DeviceResult<Self, E> {
         const { assert!(TWICE == 2 * S, "a transposed convolution of stride 2 doubles the side") };
-        Ok(Self { weight: device.try_zeros()?, norm: BatchNorm::build(device)? })
+        Ok(Self { filter: Filter::build(device)?, norm: BatchNorm::build(device)? })
     }
 
     fn train<T: Tape<f32, E::Device>>(
@@ -31,18 +31,18 @@ impl<const I: usize, const C: usize, const S: usize, const TWICE: usize, E: Engi
         wanted: Wanted,
     ) -> DeviceResult<Array<Self::Output, E, T>, E> {
         let norm = Some(self.norm.batch());
-        let (y, statistics) = E::up(x, &self.weight, norm, Activation::Relu, wanted)?;
+        let (y, statistics) = E::up(x, &self.filter, norm, Activation::Relu, wanted)?;
         self.norm.remember(statistics)?;
         Ok(y)
     }
 
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E> {
         let norm = Some(self.norm.running());
-        Ok(E::up(x, &self.weight, norm, Activation::Relu, Wanted::NOTHING)?.0)
+        Ok(E::up(x, &self.filter, norm, Activation::Relu, Wanted::NOTHING)?.0)
     }
 
     fn visit<V: Visitor<E>>(&mut self, index: usize, visitor: &mut V) -> Result<(), V::Error> {
-        visitor.parameter(&format!("tconv{index}.weight"), &mut self.weight)?;
+        visitor.parameter(&format!("tconv{index}.weight"), self.filter.values_mut())?;
         self.norm.visit(index, visitor)
     }
 }

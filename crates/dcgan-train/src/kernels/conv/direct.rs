@@ -8,6 +8,8 @@
 //!   owns such a pair, so no two tasks add to the same pixel.
 //! - [`weight_gradient`] multiplies the small map by the gathered matrix, transposed, pixel block by block.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::{ConvShape, ranges};
@@ -45,11 +47,11 @@ struct Block {
 }
 
 /// [`conv::forward`](super::forward), its sizes checked.
-pub(super) fn forward(shape: ConvShape, large: &[f32], weight: &[f32], small: &mut [f32]) {
+pub(super) fn forward(shape: ConvShape, large: &[f32], weight: &[f32], small: &mut [MaybeUninit<f32>]) {
     let (n, row) = (shape.batch, shape.small_row());
     let per_weight = shape.channels * 16;
     let blocks: Vec<_> = ranges(row / n, shape.block_pixels()).collect();
-    let small = Shared::new(small);
+    let small = Shared::new_memory(small);
     blocks.into_par_iter().for_each(|(pixel, pixels)| {
         for (channel, channels) in ranges(shape.channels, shape.block_channels()) {
             let block = Block { pixel, pixels, channel, channels };
@@ -72,9 +74,14 @@ pub(super) fn forward(shape: ConvShape, large: &[f32], weight: &[f32], small: &m
 }
 
 /// [`conv::input_gradient`](super::input_gradient), its sizes checked.
-pub(super) fn input_gradient(shape: ConvShape, small: &[f32], weight: &[f32], large: &mut [f32]) {
+pub(super) fn input_gradient(
+    shape: ConvShape,
+    small: &[f32],
+    weight: &[f32],
+    large: &mut [MaybeUninit<f32>],
+) {
     let by_row = weight_by_kernel_row(shape, weight);
-    let large = Shared::new(large);
+    let large = Shared::new_memory(large);
     (0..shape.small_side()).into_par_iter().for_each(|pair| {
         // Row 2 * pair takes kernel row 1 of small row `pair` and kernel row 3 of the one above,
         // row 2 * pair + 1 takes kernel row 2 of small row `pair` and kernel row 0 of the one below.
@@ -82,7 +89,7 @@ pub(super) fn input_gradient(shape: ConvShape, small: &[f32], weight: &[f32], la
             for c in 0..shape.channels {
                 let n = shape.side * shape.batch;
                 // SAFETY: row `y` of every channel is this task's alone.
-                unsafe { large.range((c * shape.side + y) * n, n) }.fill(0.0);
+                unsafe { large.new_range((c * shape.side + y) * n, n) }.fill(MaybeUninit::new(0.0));
             }
             for (ky, offset) in terms {
                 let Some(i) = pair.checked_add_signed(offset).filter(|i| *i < shape.small_side()) else {
@@ -201,7 +208,7 @@ fn add_row(shape: ConvShape, small: &[f32], i: usize, weight: &[f32], large: Sha
         }
         for (index, products) in products.chunks_exact(columns).enumerate() {
             let (c, kx) = (index / 4, index % 4);
-            // SAFETY: row `y` of every channel is the calling task's alone.
+            // SAFETY: row `y` of every channel is the calling task's alone, which has zeroed it.
             let row = unsafe { large.range((c * s + y) * s * n, s * n) };
             for (j, cell) in products.chunks_exact(n).enumerate() {
                 let x = 2 * j + kx;

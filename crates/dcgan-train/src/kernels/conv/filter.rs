@@ -4,33 +4,57 @@
 //! four phases of four channels.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
 use super::ConvShape;
 use super::planes::Planes;
-use super::scheme::{Scheme, both_ways};
+use super::scheme::{F22, F42, Scheme, both_ways};
+use crate::kernels::fresh::fresh;
 use crate::kernels::shared::Shared;
-use crate::kernels::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
+use crate::kernels::simd::{Kernel, LANES, Level, Simd, lanes, load, store_new};
 
 /// Channels whose four phases fill a vector, and the floats of their weight.
 const CHANNELS: usize = LANES / 4;
 const GROUP: usize = CHANNELS * 16;
 
-/// Fills planes `[P * P, O, 4 C]` with `B g B^T`.
-pub(super) fn to_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
-    shape: ConvShape,
-    level: Level,
-    weight: &[f32],
-    planes: &mut [f32],
-) {
-    let (layout, to) = (layout(shape), Shared::new(planes));
-    weight.par_chunks_exact(shape.channels * 16).enumerate().for_each(|(output, weight)| {
-        level.run(ToPlanes::<M, P, F> { output, weight, layout, to, scheme: PhantomData });
-    });
+/// The planes of a weight under each scheme, computed when they are first needed.
+///
+/// They are kept for as long as the weight stays the same: a training step uses them up to six times.
+#[derive(Debug, Default)]
+pub struct Kept {
+    f22: OnceLock<Vec<f32>>,
+    f42: OnceLock<Vec<f32>>,
 }
 
-/// The adjoint of [`to_planes`]: adds `B^T u B` to a weight's gradient.
+impl Kept {
+    /// The planes under F(2,2).
+    pub(super) fn f22(&self, shape: ConvShape, weight: &[f32]) -> &[f32] {
+        self.f22.get_or_init(|| planes::<2, 3, F22>(shape, weight))
+    }
+
+    /// The planes under F(4,2).
+    pub(super) fn f42(&self, shape: ConvShape, weight: &[f32]) -> &[f32] {
+        self.f42.get_or_init(|| planes::<4, 5, F42>(shape, weight))
+    }
+}
+
+/// Planes `[P * P, O, 4 C]`: `B g B^T`.
+fn planes<const M: usize, const P: usize, F: Scheme<M, P>>(shape: ConvShape, weight: &[f32]) -> Vec<f32> {
+    let (layout, level) = (layout(shape), Level::current());
+    let fill = |planes: &mut [MaybeUninit<f32>]| {
+        let to = Shared::new_memory(planes);
+        weight.par_chunks_exact(shape.channels * 16).enumerate().for_each(|(output, weight)| {
+            level.run(ToPlanes::<M, P, F> { output, weight, layout, to, scheme: PhantomData });
+        });
+    };
+    // SAFETY: each output's task writes its row in every plane.
+    unsafe { fresh(layout.len(P * P), fill) }
+}
+
+/// The adjoint of [`planes`]: adds `B^T u B` to a weight's gradient.
 pub(super) fn add_from_planes<const M: usize, const P: usize, F: Scheme<M, P>>(
     shape: ConvShape,
     level: Level,
@@ -70,7 +94,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for ToPlanes<'_, M,
             for (position, value) in values.into_iter().flatten().enumerate() {
                 let at = self.layout.at(position, self.output, column);
                 // SAFETY: this output's row, in every plane, is this task's alone.
-                store(value, unsafe { self.to.range(at, count) });
+                store_new(value, unsafe { self.to.new_range(at, count) });
             }
         }
     }
@@ -101,13 +125,6 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for FromPlanes<'_, 
             add_taps([[lanes(t00), lanes(t01)], [lanes(t10), lanes(t11)]], weight);
         }
     }
-}
-
-#[inline(always)]
-fn lanes<V: Vector>(vector: V) -> [f32; LANES] {
-    let mut lanes = [0.0; LANES];
-    vector.store(&mut lanes);
-    lanes
 }
 
 /// The taps `[2, 2, lane]` of up to four channels `[C, 4, 4]`.

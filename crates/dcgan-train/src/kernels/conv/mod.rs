@@ -9,6 +9,7 @@
 
 use std::marker::PhantomData;
 
+use super::fresh::fresh;
 use super::simd::Level;
 
 mod direct;
@@ -18,14 +19,17 @@ mod scheme;
 mod transform;
 mod winograd;
 
+pub use filter::Kept;
 use scheme::{F22, F42};
 use winograd::Winograd;
 
 /// Channels on both sides from which a Winograd scheme is faster.
 const WINOGRAD_CHANNELS: usize = 16;
-/// Weights `O C` up to which F(4,2) is faster than F(2,2): its planes of the weight are 25/4 as large as the
-/// weight, and beyond they cost more to write and read than the multiplications they spare.
-const LARGE_WEIGHT: usize = 64 * 1024;
+/// Columns of a plane from which F(4,2) is faster than F(2,2) whatever the weight: with fewer, products wait
+/// for its planes of the weight, 25/4 as large as the weight.
+const COLUMNS: usize = 32;
+/// Weights `O C` up to which it always is.
+const SMALL_WEIGHT: usize = 64 * 1024;
 
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +71,12 @@ impl ConvShape {
         self.outputs * self.channels * 16
     }
 
-    /// The method that measured fastest for such a layer. It does not depend on the batch, so an image's
-    /// values do not depend on what else is in its batch.
+    /// The method that measured fastest for such a layer.
     pub fn method(&self) -> Method {
         let wide = self.channels.min(self.outputs) >= WINOGRAD_CHANNELS;
-        let small_weight = self.channels * self.outputs <= LARGE_WEIGHT;
-        [(Method::F42, wide && small_weight), (Method::F22, wide)]
+        let columns = (self.side / 8).pow(2) * self.batch;
+        let f42 = columns >= COLUMNS || self.channels * self.outputs <= SMALL_WEIGHT;
+        [(Method::F42, wide && f42), (Method::F22, wide)]
             .into_iter()
             .find(|(method, fast)| *fast && self.allows(*method))
             .map_or(Method::Direct, |(method, _)| method)
@@ -117,35 +121,48 @@ impl ConvShape {
     }
 }
 
-/// `small = conv2d(large, weight)`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, S/2, S/2, N]`.
+/// A convolution's weight.
+#[derive(Clone, Copy, Debug)]
+pub struct Weight<'a> {
+    /// `[O, C, 4, 4]`.
+    pub values: &'a [f32],
+    /// What the methods keep of these values: new, or from an earlier use of the same values.
+    pub kept: &'a Kept,
+}
+
+/// `conv2d(large, weight)`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, S/2, S/2, N]`.
 ///
 /// PyTorch equivalent: `torch.nn.functional.conv2d(large, weight, stride=2, padding=1)`.
 ///
 /// # Panics
 /// If a slice has not the size that `shape` gives it, or the method does not allow the shape.
-pub fn forward(shape: ConvShape, method: Method, large: &[f32], weight: &[f32], small: &mut [f32]) {
-    shape.check(method, large.len(), small.len(), weight.len());
-    match method {
-        Method::Direct => direct::forward(shape, large, weight, small),
-        Method::F22 => shape.f22().forward(large, weight, small),
-        Method::F42 => shape.f42().forward(large, weight, small),
-    }
+pub fn forward(shape: ConvShape, method: Method, large: &[f32], weight: Weight) -> Vec<f32> {
+    shape.check(method, large.len(), shape.small(), weight.values.len());
+    let fill = |small: &mut [_]| match method {
+        Method::Direct => direct::forward(shape, large, weight.values, small),
+        Method::F22 => shape.f22().forward(large, weight.kept.f22(shape, weight.values), small),
+        Method::F42 => shape.f42().forward(large, weight.kept.f42(shape, weight.values), small),
+    };
+    // SAFETY: each method writes every pixel of every channel.
+    unsafe { fresh(shape.small(), fill) }
 }
 
-/// `large = conv_transpose2d(small, weight)`: `[O, S/2, S/2, N]`, `[O, C, 4, 4]` to `[C, S, S, N]`.
+/// `conv_transpose2d(small, weight)`: `[O, S/2, S/2, N]`, `[O, C, 4, 4]` to `[C, S, S, N]`.
 ///
 /// PyTorch equivalent: `torch.nn.functional.conv_transpose2d(small, weight, stride=2, padding=1)`; for the
 /// gradient of a convolution's input, `small` is the gradient of its output.
 ///
 /// # Panics
 /// As [`forward`].
-pub fn input_gradient(shape: ConvShape, method: Method, small: &[f32], weight: &[f32], large: &mut [f32]) {
-    shape.check(method, large.len(), small.len(), weight.len());
-    match method {
-        Method::Direct => direct::input_gradient(shape, small, weight, large),
-        Method::F22 => shape.f22().input_gradient(small, weight, large),
-        Method::F42 => shape.f42().input_gradient(small, weight, large),
-    }
+pub fn input_gradient(shape: ConvShape, method: Method, small: &[f32], weight: Weight) -> Vec<f32> {
+    shape.check(method, shape.large(), small.len(), weight.values.len());
+    let fill = |large: &mut [_]| match method {
+        Method::Direct => direct::input_gradient(shape, small, weight.values, large),
+        Method::F22 => shape.f22().input_gradient(small, weight.kept.f22(shape, weight.values), large),
+        Method::F42 => shape.f42().input_gradient(small, weight.kept.f42(shape, weight.values), large),
+    };
+    // SAFETY: each method writes every pixel of every channel.
+    unsafe { fresh(shape.large(), fill) }
 }
 
 /// `weight += ` the gradient of `conv2d(large, weight)`'s weight, where `small` is the gradient of its

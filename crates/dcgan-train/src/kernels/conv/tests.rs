@@ -68,6 +68,14 @@ fn defined(shape: ConvShape, [large, small, weight]: [&[f32]; 3]) -> [Vec<f64>; 
     sums
 }
 
+/// The same by a method.
+fn computed(shape: ConvShape, method: Method, [large, small, weight]: [&[f32]; 3]) -> [Vec<f32>; 3] {
+    let with_kept = Weight { values: weight, kept: &Kept::default() };
+    let mut gradient = vec![1.0; weight.len()];
+    weight_gradient(shape, method, large, small, &mut gradient);
+    [forward(shape, method, large, with_kept), input_gradient(shape, method, small, with_kept), gradient]
+}
+
 #[test]
 fn every_method_is_the_definition_at_every_level() {
     for shape in SHAPES {
@@ -76,14 +84,7 @@ fn every_method_is_the_definition_at_every_level() {
         let expected = defined(shape, [&large, &small, &weight]);
         for (method, tolerance) in [(Method::Direct, 2e-6), (Method::F22, 2e-6), (Method::F42, 1e-5)] {
             for level in Level::available().into_iter().filter(|_| shape.allows(method)) {
-                // What was there is overwritten.
-                let mut found =
-                    [vec![f32::NAN; small.len()], vec![f32::NAN; large.len()], vec![1.0; weight.len()]];
-                level.force(|| {
-                    forward(shape, method, &large, &weight, &mut found[0]);
-                    input_gradient(shape, method, &small, &weight, &mut found[1]);
-                    weight_gradient(shape, method, &large, &small, &mut found[2]);
-                });
+                let found = level.force(|| computed(shape, method, [&large, &small, &weight]));
                 for (kernel, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     let error = error(found, expected);
                     assert!(
@@ -100,16 +101,15 @@ fn every_method_is_the_definition_at_every_level() {
 #[should_panic = "the weight of"]
 fn a_slice_of_another_size_is_refused() {
     let shape = SHAPES[0];
-    let (large, mut small) = (vec![0.0; shape.large()], vec![0.0; shape.small()]);
-    forward(shape, Method::Direct, &large, &[0.0; 3], &mut small);
+    computed(shape, Method::Direct, [&vec![0.0; shape.large()], &vec![0.0; shape.small()], &[0.0; 3]]);
 }
 
 #[test]
 #[should_panic = "F42 cannot compute"]
 fn a_side_that_tiles_do_not_fill_is_refused() {
     let shape = SHAPES[2];
-    let (large, mut small) = (vec![0.0; shape.large()], vec![0.0; shape.small()]);
-    forward(shape, Method::F42, &large, &vec![0.0; shape.weight()], &mut small);
+    let [large, small, weight] = [shape.large(), shape.small(), shape.weight()].map(|len| vec![0.0; len]);
+    computed(shape, Method::F42, [&large, &small, &weight]);
 }
 
 #[test]
@@ -120,13 +120,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     for method in [Method::Direct, Method::F22, Method::F42] {
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let mut found = [vec![0.0; small.len()], vec![0.0; large.len()], vec![0.0; weight.len()]];
-            pool.install(|| {
-                forward(shape, method, &large, &weight, &mut found[0]);
-                input_gradient(shape, method, &small, &weight, &mut found[1]);
-                weight_gradient(shape, method, &large, &small, &mut found[2]);
-            });
-            found
+            pool.install(|| computed(shape, method, [&large, &small, &weight]))
         };
         let one = run(1);
         assert!((2..=3).all(|threads| run(threads) == one), "{method:?}");

@@ -7,12 +7,14 @@
 //! position, over channels and tiles, are a matrix, a plane.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr;
 
 use super::ConvShape;
 use super::planes::Planes;
 use super::scheme::{Scheme, both_ways};
 use crate::kernels::shared::Shared;
-use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store};
+use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store, store_new};
 
 /// Does something for each group of sixteen images of a batch: `|first image, number of images|`. The body is
 /// compiled twice, for groups of sixteen and for the rest.
@@ -135,7 +137,7 @@ pub(super) struct PlanesToSmall<'a, const M: usize, const P: usize, F> {
     pub(super) channel: usize,
     pub(super) planes: Planes,
     /// The channel, `[S/2, S/2, N]`.
-    pub(super) map: &'a mut [f32],
+    pub(super) map: &'a mut [MaybeUninit<f32>],
 }
 
 impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToSmall<'_, M, P, F> {
@@ -150,7 +152,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToSmall<'
                 let values: [[S::V; M]; M] = both_ways::<S, F::Output, M, P>(simd, x);
                 for (a, values) in values.into_iter().enumerate() {
                     for (b, value) in values.into_iter().enumerate() {
-                        store(value, &mut map[tiles.small_pixel(i + a, j + b) + image..][..count]);
+                        store_new(value, &mut map[tiles.small_pixel(i + a, j + b) + image..][..count]);
                     }
                 }
             });
@@ -202,7 +204,7 @@ pub(super) struct PlanesToLarge<'a, const M: usize, const P: usize, F> {
     pub(super) channel: usize,
     pub(super) planes: Planes,
     /// The channel, `[S, S, N]`.
-    pub(super) map: &'a mut [f32],
+    pub(super) map: &'a mut [MaybeUninit<f32>],
 }
 
 impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'_, M, P, F> {
@@ -222,9 +224,11 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'
                             let (Some(row), Some(column)) = (row, column) else { continue };
                             let to = &mut map[row + column + image..][..count];
                             if (a == 0 && i > 0) || (b == 0 && j > 0) {
-                                store(load(simd, to) + value, to);
+                                // SAFETY: the first tile that reached the pixel has written it.
+                                let sum = value + load(simd, unsafe { written(to) });
+                                store_new(sum, to);
                             } else {
-                                store(value, to);
+                                store_new(value, to);
                             }
                         }
                     }
@@ -236,6 +240,16 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'
 
 /// The parities of a padded map's coordinates.
 const PHASES: [(usize, usize); 4] = [(0, 0), (0, 1), (1, 0), (1, 1)];
+
+/// Floats that have been written.
+///
+/// # Safety
+/// They have.
+#[inline(always)]
+unsafe fn written(floats: &[MaybeUninit<f32>]) -> &[f32] {
+    // SAFETY: the caller's promise.
+    unsafe { &*(ptr::from_ref(floats) as *const [f32]) }
+}
 
 /// The values of a channel's column in all planes.
 #[inline(always)]

@@ -15,6 +15,7 @@
 //! own cache would have to read all of `U` each.)
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
@@ -55,13 +56,11 @@ struct Chunk<const M: usize, const P: usize, F> {
 impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
     const POSITIONS: usize = P * P;
 
-    /// [`conv::forward`](super::forward), its sizes checked.
-    pub(super) fn forward(self, large: &[f32], weight: &[f32], small: &mut [f32]) {
-        let [_, v_len, y_len, u_len] = self.sizes();
-        scratch::with(v_len + y_len + u_len, |memory| {
-            let (v, rest) = memory.split_at_mut(v_len);
-            let (y, u) = rest.split_at_mut(y_len);
-            filter::to_planes::<M, P, F>(self.shape, self.level, weight, u);
+    /// [`conv::forward`](super::forward) by the weight's planes, its sizes checked.
+    pub(super) fn forward(self, large: &[f32], u: &[f32], small: &mut [MaybeUninit<f32>]) {
+        let [_, v_len, y_len, _] = self.sizes();
+        scratch::with(v_len + y_len, |memory| {
+            let (v, y) = memory.split_at_mut(v_len);
             for chunk in self.chunks(Planes::panels) {
                 self.large_to_planes(chunk, large, v);
                 let (rows, depth) = (self.shape.outputs, 4 * self.shape.channels);
@@ -71,7 +70,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
                     Old::Overwrite,
                     |position, row, column| {
                         let by = filter::layout(self.shape).matrix(position, row, 0);
-                        ((&*u, by), (&*v, chunk.large.matrix(position, 0, column)))
+                        ((u, by), (&*v, chunk.large.matrix(position, 0, column)))
                     },
                 );
                 self.planes_to_small(chunk, y, small);
@@ -79,13 +78,11 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
         });
     }
 
-    /// [`conv::input_gradient`](super::input_gradient), its sizes checked.
-    pub(super) fn input_gradient(self, small: &[f32], weight: &[f32], large: &mut [f32]) {
-        let [_, v_len, y_len, u_len] = self.sizes();
-        scratch::with(v_len + y_len + u_len, |memory| {
-            let (v, rest) = memory.split_at_mut(v_len);
-            let (y, u) = rest.split_at_mut(y_len);
-            filter::to_planes::<M, P, F>(self.shape, self.level, weight, u);
+    /// [`conv::input_gradient`](super::input_gradient) by the weight's planes, its sizes checked.
+    pub(super) fn input_gradient(self, small: &[f32], u: &[f32], large: &mut [MaybeUninit<f32>]) {
+        let [_, v_len, y_len, _] = self.sizes();
+        scratch::with(v_len + y_len, |memory| {
+            let (v, y) = memory.split_at_mut(v_len);
             for chunk in self.chunks(Planes::panels) {
                 self.small_to_planes(chunk, small, y);
                 let (rows, depth) = (4 * self.shape.channels, self.shape.outputs);
@@ -96,7 +93,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
                     |position, row, column| {
                         let by = filter::layout(self.shape).matrix(position, 0, 0);
                         let by = Layout { start: by.start + row, ..by }.transposed();
-                        ((&*u, by), (&*y, chunk.small.matrix(position, 0, column)))
+                        ((u, by), (&*y, chunk.small.matrix(position, 0, column)))
                     },
                 );
                 self.planes_to_large(chunk, v, large);
@@ -166,13 +163,13 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
         });
     }
 
-    fn planes_to_large(&self, chunk: Chunk<M, P, F>, from: &[f32], large: &mut [f32]) {
+    fn planes_to_large(&self, chunk: Chunk<M, P, F>, from: &[f32], large: &mut [MaybeUninit<f32>]) {
         large.par_chunks_exact_mut(self.shape.large_row()).enumerate().for_each(|(channel, map)| {
             self.level.run(PlanesToLarge { tiles: chunk.tiles, from, channel, planes: chunk.large, map });
         });
     }
 
-    fn planes_to_small(&self, chunk: Chunk<M, P, F>, from: &[f32], small: &mut [f32]) {
+    fn planes_to_small(&self, chunk: Chunk<M, P, F>, from: &[f32], small: &mut [MaybeUninit<f32>]) {
         small.par_chunks_exact_mut(self.shape.small_row()).enumerate().for_each(|(channel, map)| {
             self.level.run(PlanesToSmall { tiles: chunk.tiles, from, channel, planes: chunk.small, map });
         });
