@@ -145,6 +145,26 @@ fn any_number_of_threads_gives_the_same_bits_by_winograd() {
     any_number_of_threads_gives_the_same::<Wide>();
 }
 
+/// What an engine keeps of a weight must not outlive it: networks that have been trained compute what new ones
+/// with the same values do.
+#[test]
+fn a_changed_weight_is_the_one_that_counts() {
+    let (device, mut rng) = (Cpu::default(), Rng::new(2));
+    let [bytes, more] = [(); 2].map(|()| (0..16 * 3 * 32 * 32).map(|_| rng.bits() as u8).collect::<Vec<_>>());
+    let latents = [(); 3].map(|()| random_latents::<Wide, Native>(&device, &mut rng, 16).unwrap());
+    let [first, second, third] = latents;
+    let images = |bytes| images_from_bytes::<Wide, Native>(&device, bytes).unwrap();
+    let mut trained = Gan::<Wide, Native>::new(&device, GanConfig::default(), 4).unwrap();
+    trained.step(images(&bytes), [first, second]).unwrap();
+    let states = [trained.generator_state(), trained.discriminator_state()];
+    let mut new = Gan::from_state_dicts(&device, GanConfig::default(), &states[0], &states[1]).unwrap();
+    let [found, expected] = [&mut trained, &mut new].map(|gan| {
+        let (mut grads, _) = gan.discriminator_gradients(images(&more), third.clone()).unwrap();
+        state::gradients::<Native, _>(gan.networks().1, &mut grads).unwrap()
+    });
+    assert!(found == expected);
+}
+
 /// Every architecture draws the same image of a latent whatever else is in the batch.
 #[test]
 fn an_image_depends_on_its_own_latent_alone() {
