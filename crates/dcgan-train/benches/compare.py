@@ -7,10 +7,12 @@ Each cell is the median over the rounds; ratios are of medians. Leave the machin
 """
 import argparse
 import json
+import os
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -31,7 +33,19 @@ def build():
     return next(m["executable"] for m in built if m.get("executable") and m["target"]["name"] == "step")
 
 
-def images_per_second(command):
+def ours(step, arch, batch, threads):
+    """Images a second, from the median step that criterion finds."""
+    with tempfile.TemporaryDirectory() as home:
+        command = [step, "--bench", "--exact", f"{arch}/{batch} images/{threads} threads"]
+        environment = {**os.environ, "CRITERION_HOME": home}
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        [estimates] = Path(home).glob("**/new/estimates.json")
+        return batch / (json.loads(estimates.read_text())["median"]["point_estimate"] / 1e9)
+
+
+def pytorch(mode, arch, batch, threads, iters):
+    command = [sys.executable, HERE / "pytorch_step.py", "--mode", mode, "--widths", *WIDTHS[arch]]
+    command += ["--batch", str(batch), "--threads", str(threads), "--iters", str(iters)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return float(re.search(r"([\d.]+) images/s", output)[1])
 
@@ -39,26 +53,22 @@ def images_per_second(command):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--iters", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="dcgan64 at batch 128 alone")
+    parser.add_argument("--iters", type=int, default=5, help="steps of PyTorch's runs; ours are 10 or more")
+    parser.add_argument("--quick", action="store_true", help="dcgan64 at batch 128 with two threads alone")
     args = parser.parse_args()
     step = build()
     print("| network | batch | threads | dcgan-train | PyTorch | channels_last | bf16 | to channels_last | to bf16 |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for arch, batch, threads in CASES[: 1 if args.quick else None]:
-        size = ["--batch", str(batch), "--threads", str(threads), "--iters", str(args.iters)]
-        commands = {"ours": [step, "--arch", arch, *size]}
-        for mode in MODES:
-            peer = [sys.executable, str(HERE / "pytorch_step.py"), *size, "--mode", mode]
-            commands[mode] = [*peer, "--widths", *WIDTHS[arch]]
-        found = {name: [] for name in commands}
+    for case in CASES[: 1 if args.quick else None]:
+        found = {name: [] for name in ["ours", *MODES]}
         for _ in range(args.rounds):
-            for name, command in commands.items():
-                found[name].append(images_per_second(command))
+            found["ours"].append(ours(step, *case))
+            for mode in MODES:
+                found[mode].append(pytorch(mode, *case, args.iters))
         speed = {name: statistics.median(values) for name, values in found.items()}
-        cells = [f"{speed[name]:.0f}" for name in commands]
+        cells = [*case, *(f"{value:.0f}" for value in speed.values())]
         cells += [f"{speed['ours'] / speed[mode]:.2f}" for mode in ("channels_last", "bf16")]
-        print(f"| {arch} | {batch} | {threads} | {' | '.join(cells)} |", flush=True)
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,121 +1,139 @@
 //! Times the three passes of each convolution of dcgan64, next to the machine's matrix products.
 //!
-//!     cargo bench -p dcgan-train --bench kernels -- --batch 128 --threads 2
+//!     cargo bench -p dcgan-train --bench kernels                                  # all of it: half an hour
+//!     cargo bench -p dcgan-train --bench kernels -- "/128 images/2 threads"       # some, by a regular expression
 //!
-//! GFLOP/s are those of the direct form: a method with fewer multiplications may exceed the peak.
+//! Operations are those of the direct form: a method with fewer multiplications may exceed the peak. The last
+//! column of the table at the end is the fraction of what large matrix products reach with as many threads.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use clap::Parser;
+use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use dcgan_train::kernels::conv::{self, ConvShape, Kept, Method, Weight};
+use dcgan_train::kernels::linear::{self, LinearShape};
 use dcgan_train::kernels::recycler::Recycler;
 
 /// As in the binary.
 #[global_allocator]
 static ALLOCATOR: Recycler = Recycler::new();
 
-#[derive(Parser)]
-struct Args {
-    #[arg(long, default_value_t = 128)]
-    batch: usize,
-    /// Runs of each pass, of which the fastest counts.
-    #[arg(long, default_value_t = 5)]
-    iters: usize,
-    /// 0: one for each processor
-    #[arg(long, default_value_t = 0)]
+const THREADS: [usize; 2] = [1, 2];
+const BATCHES: [usize; 4] = [16, 32, 128, 256];
+/// Channels of the large map and of the small one, and the large one's side.
+const LAYERS: [(usize, usize, usize); 4] = [(3, 64, 64), (64, 128, 32), (128, 256, 16), (256, 512, 8)];
+/// Side of the matrices that measure the peak.
+const PEAK: usize = 1024;
+
+/// What was measured, as the table has it.
+#[derive(Default)]
+struct Results(Vec<Row>);
+
+struct Row {
     threads: usize,
-    /// All methods that a layer allows, not the chosen one alone.
-    #[arg(long)]
-    all: bool,
-    /// Set by cargo.
-    #[arg(long, hide = true)]
-    bench: bool,
+    name: String,
+    seconds: f64,
+    operations: f64,
 }
 
-/// The least seconds that `work` took.
-fn time(iters: usize, mut work: impl FnMut()) -> f64 {
-    let mut run = || {
-        let start = Instant::now();
-        work();
-        start.elapsed().as_secs_f64()
-    };
-    run();
-    (0..iters.max(1)).map(|_| run()).fold(f64::INFINITY, f64::min)
-}
+impl Results {
+    /// Measures `work` with some threads, unless the command line leaves it out.
+    fn measure(
+        &mut self,
+        group: &mut BenchmarkGroup<WallTime>,
+        (name, threads): (&str, usize),
+        operations: usize,
+        mut work: impl FnMut() + Send,
+    ) {
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+        let mut least = f64::INFINITY;
+        group.throughput(Throughput::Elements(operations as u64));
+        group.bench_function(format!("{name}/{threads} threads"), |bencher| {
+            bencher.iter_custom(|iterations| {
+                let run = pool.install(|| time(iterations, &mut work));
+                least = least.min(run.as_secs_f64() / iterations as f64);
+                run
+            });
+        });
+        if least.is_finite() {
+            let operations = operations as f64;
+            self.0.push(Row { threads, name: name.to_owned(), seconds: least, operations });
+        }
+    }
 
-/// GFLOP/s of large square matrix products on one thread.
-fn peak(iters: usize) -> f64 {
-    const SIDE: usize = 1024;
-    let (a, b) = (vec![1.0f32; SIDE * SIDE], vec![1.0f32; SIDE * SIDE]);
-    let mut c = vec![0.0f32; SIDE * SIDE];
-    let (row, column) = (SIDE as isize, 1);
-    let seconds = time(iters, || {
-        // SAFETY: three matrices of SIDE rows and columns, each in a slice of its own.
-        unsafe {
-            gemm::gemm(
-                SIDE,
-                SIDE,
-                SIDE,
-                c.as_mut_ptr(),
-                column,
-                row,
-                false,
-                a.as_ptr(),
-                column,
-                row,
-                b.as_ptr(),
-                column,
-                row,
-                0.0,
-                1.0,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
+    fn print(&self) {
+        println!("| | threads | ms | GFLOP/s | of matrix products |\n|---|---|---|---|---|");
+        for Row { threads, name, seconds, operations } in &self.0 {
+            let rate = |row: &Row| row.operations / row.seconds;
+            let peak = self.0.iter().find(|row| row.threads == *threads).map_or(f64::NAN, rate);
+            let rate = operations / seconds;
+            println!(
+                "| {name} | {threads} | {:.2} | {:.0} | {:.2} |",
+                seconds * 1e3,
+                rate / 1e9,
+                rate / peak
             );
         }
-        black_box(&c);
-    });
-    2.0 * (SIDE * SIDE * SIDE) as f64 / seconds / 1e9
+    }
 }
 
-fn layer(args: &Args, shape: ConvShape, method: Method, peak: f64) {
-    let values = |count: usize| (0..count).map(|i| (i * 40503 % 1000) as f32 / 1000.0 - 0.5).collect();
-    let (large, small): (Vec<f32>, Vec<f32>) = (values(shape.large()), values(shape.small()));
-    let (values, kept): (Vec<f32>, _) = (values(shape.weight()), Kept::default());
-    let (weight, mut gradient) = (Weight { values: &values, kept: &kept }, vec![0.0; values.len()]);
-    let passes = [
-        time(args.iters, || drop(black_box(conv::forward(shape, method, &large, weight)))),
-        time(args.iters, || drop(black_box(conv::input_gradient(shape, method, &small, weight)))),
-        time(args.iters, || conv::weight_gradient(shape, method, &large, &small, &mut gradient)),
-    ];
-    let operations = 2.0 * (shape.small() * shape.channels * 16) as f64;
-    let ConvShape { channels, outputs, side, .. } = shape;
-    let mark = if method == shape.method() { "*" } else { " " };
-    print!("{:>18} {method:>6?}{mark}", format!("{channels} to {outputs}, {side}x{side}"));
-    for seconds in passes {
-        let rate = operations / seconds / 1e9;
-        print!(" | {:7.2} ms {rate:6.0} {:5.2}", seconds * 1e3, rate / peak);
+fn time(iterations: u64, work: &mut impl FnMut()) -> Duration {
+    let start = Instant::now();
+    (0..iterations).for_each(|_| work());
+    start.elapsed()
+}
+
+fn numbers(count: usize) -> Vec<f32> {
+    (0..count).map(|i| (i * 40503 % 1000) as f32 / 1000.0 - 0.5).collect()
+}
+
+fn matrix_products(group: &mut BenchmarkGroup<WallTime>, results: &mut Results) {
+    let shape = LinearShape { inputs: PEAK, outputs: PEAK, batch: PEAK };
+    let (a, b, bias) = (numbers(PEAK * PEAK), numbers(PEAK * PEAK), numbers(PEAK));
+    for threads in THREADS {
+        let product = || drop(black_box(linear::forward(shape, &a, &b, &bias)));
+        results.measure(group, ("matrix product", threads), 2 * PEAK * PEAK * PEAK, product);
     }
-    println!();
+}
+
+fn layer(group: &mut BenchmarkGroup<WallTime>, results: &mut Results, shape: ConvShape, method: Method) {
+    let (large, small, values) = (numbers(shape.large()), numbers(shape.small()), numbers(shape.weight()));
+    let kept = Kept::default();
+    let (weight, mut gradient) = (Weight { values: &values, kept: &kept }, vec![0.0; values.len()]);
+    let operations = 2 * shape.small() * shape.channels * 16;
+    let ConvShape { channels, outputs, side, batch } = shape;
+    let layer = format!("{channels} to {outputs}, {side}x{side}, {method:?}");
+    for threads in THREADS {
+        let mut measure = |pass: &str, work: &mut (dyn FnMut() + Send)| {
+            let name = format!("{layer}/{pass}/{batch} images");
+            results.measure(group, (&name, threads), operations, work);
+        };
+        measure("forward", &mut || drop(black_box(conv::forward(shape, method, &large, weight))));
+        measure("input gradient", &mut || {
+            drop(black_box(conv::input_gradient(shape, method, &small, weight)))
+        });
+        measure("weight gradient", &mut || {
+            conv::weight_gradient(shape, method, &large, &small, &mut gradient)
+        });
+    }
 }
 
 fn main() {
-    let args = Args::parse();
-    let pool =
-        rayon::ThreadPoolBuilder::new().num_threads(args.threads).build().expect("threads can be started");
-    let peak = peak(args.iters);
-    println!("matrix products on one thread: {peak:.0} GFLOP/s");
-    println!("batch {}, {} threads; * is the chosen method", args.batch, pool.current_num_threads());
-    println!("each pass: ms, direct GFLOP/s, the same as a fraction of one thread's matrix products");
-    println!("{:>26} | {:24} | {:24} | weight gradient", "layer, method", "forward", "input gradient");
-    for (channels, outputs, side) in [(3, 64, 64), (64, 128, 32), (128, 256, 16), (256, 512, 8)] {
-        let shape = ConvShape { channels, outputs, side, batch: args.batch };
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    let (mut group, mut results) = (criterion.benchmark_group("kernels"), Results::default());
+    matrix_products(&mut group, &mut results);
+    for ((channels, outputs, side), batch) in LAYERS.into_iter().flat_map(|l| BATCHES.map(|b| (l, b))) {
+        let shape = ConvShape { channels, outputs, side, batch };
         for method in [Method::Direct, Method::F22, Method::F42] {
-            if method == shape.method() || args.all && shape.allows(method) {
-                pool.install(|| layer(&args, shape, method, peak));
-            }
+            layer(&mut group, &mut results, shape, method);
         }
     }
+    group.finish();
+    criterion.final_summary();
+    results.print();
 }

@@ -1,12 +1,15 @@
-//! Times training steps on the CPU, with one line of output like `pytorch_step.py`'s.
+//! Times whole training steps on the CPU, by network, batch and threads.
 //!
-//!     cargo bench -p dcgan-train --bench step -- --arch dcgan64 --batch 128 --iters 5 --threads 2
+//!     cargo bench -p dcgan-train --bench step                                     # all of it: twenty minutes
+//!     cargo bench -p dcgan-train --bench step -- "dcgan64/128 images/2 threads"   # some, by a regular expression
+//!
+//! `compare.py` runs it in turns with PyTorch's step.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use clap::Parser;
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use dcgan_core::rng::Rng;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Four};
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::gan::{Gan, GanConfig};
 use dcgan_train::kernels::recycler::Recycler;
@@ -17,57 +20,77 @@ use dfdx::tensor::Cpu;
 #[global_allocator]
 static ALLOCATOR: Recycler = Recycler::new();
 
-#[derive(Parser)]
-struct Args {
-    #[arg(long, default_value = "dcgan64")]
-    arch: Arch,
-    #[arg(long, default_value_t = 128)]
+const THREADS: [usize; 2] = [1, 2];
+const BATCHES: [usize; 7] = [8, 16, 32, 64, 128, 256, 512];
+
+/// Measures the steps of a network at one batch size and number of threads.
+struct Steps<'a> {
+    criterion: &'a mut Criterion,
     batch: usize,
-    #[arg(long, default_value_t = 5)]
-    iters: usize,
-    /// 0: one for each processor
-    #[arg(long, default_value_t = 0)]
     threads: usize,
-    /// Set by cargo.
-    #[arg(long, hide = true)]
-    bench: bool,
 }
 
-impl ForArchitecture for &Args {
-    type Output = Vec<f64>;
+impl ForArchitecture for Steps<'_> {
+    type Output = ();
 
-    fn run<A: Architecture>(self, _: &'static str) -> Vec<f64> {
-        let (device, mut rng) = (Cpu::default(), Rng::new(0));
-        let mut gan = Gan::<A, Native>::new(&device, GanConfig::default(), 0).expect("a CPU does not fail");
-        let bytes: Vec<u8> =
-            (0..self.batch * A::CHANNELS * A::SIDE * A::SIDE).map(|_| rng.bits() as u8).collect();
-        let mut step = || {
-            let start = Instant::now();
-            let real = images_from_bytes::<A, Native>(&device, &bytes).expect("a CPU does not fail");
-            let latents = [(); 2]
-                .map(|()| random_latents::<A, Native>(&device, &mut rng, self.batch).expect("as above"));
-            gan.step(real, latents).expect("a CPU does not fail");
-            start.elapsed().as_secs_f64()
-        };
-        for _ in 0..2 {
-            step();
-        }
-        (0..self.iters.max(1)).map(|_| step()).collect()
+    fn run<A: Architecture>(self, name: &'static str) {
+        let Self { criterion, batch, threads } = self;
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+        let mut group = criterion.benchmark_group(name);
+        group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(batch as u64));
+        let id = BenchmarkId::new(format!("{batch} images"), format!("{threads} threads"));
+        group.bench_function(id, |bencher| {
+            pool.install(|| {
+                let mut step = steps::<A>(batch);
+                bencher.iter_custom(|steps| (0..steps).map(|_| step()).sum());
+            });
+        });
+        group.finish();
     }
 }
 
+/// A function that makes a step, from bytes to updated weights, and says how long it took.
+fn steps<A: Architecture>(batch: usize) -> impl FnMut() -> Duration {
+    let (device, mut rng) = (Cpu::default(), Rng::new(0));
+    let mut gan = Gan::<A, Native>::new(&device, GanConfig::default(), 0).expect("a CPU does not fail");
+    let bytes: Vec<u8> = (0..batch * A::CHANNELS * A::SIDE * A::SIDE).map(|_| rng.bits() as u8).collect();
+    move || {
+        let start = Instant::now();
+        let real = images_from_bytes::<A, Native>(&device, &bytes).expect("a CPU does not fail");
+        let latents =
+            [(); 2].map(|()| random_latents::<A, Native>(&device, &mut rng, batch).expect("as above"));
+        gan.step(real, latents).expect("a CPU does not fail");
+        start.elapsed()
+    }
+}
+
+/// dcgan64 at other widths, for the cost against these.
+fn widths(criterion: &mut Criterion) {
+    fn width<A: Architecture>(criterion: &mut Criterion, name: &'static str) {
+        Steps { criterion, batch: 128, threads: 2 }.run::<A>(name);
+    }
+    width::<Four<100, 64, 1024, 32, 16, 8, 3>>(criterion, "width 8");
+    width::<Four<100, 128, 2048, 64, 32, 16, 3>>(criterion, "width 16");
+    width::<Four<100, 256, 4096, 128, 64, 32, 3>>(criterion, "width 32");
+    width::<Four<100, 384, 6144, 192, 96, 48, 3>>(criterion, "width 48");
+    width::<Four<100, 512, 8192, 256, 128, 64, 3>>(criterion, "width 64");
+    width::<Four<100, 768, 12288, 384, 192, 96, 3>>(criterion, "width 96");
+    width::<Four<100, 1024, 16384, 512, 256, 128, 3>>(criterion, "width 128");
+}
+
 fn main() {
-    let args = Args::parse();
-    let pool =
-        rayon::ThreadPoolBuilder::new().num_threads(args.threads).build().expect("threads can be started");
-    let mut seconds = pool.install(|| args.arch.run(&args));
-    seconds.sort_by(f64::total_cmp);
-    let (median, least) = (seconds[seconds.len() / 2], seconds[0]);
-    println!(
-        "dcgan-train {} batch {} threads {}: {median:.3} s/step (min {least:.3}), {:.1} images/s",
-        args.arch.name(),
-        args.batch,
-        pool.current_num_threads(),
-        args.batch as f64 / median
-    );
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3))
+        .configure_from_args();
+    for arch in Arch::ALL {
+        for (batch, threads) in BATCHES.into_iter().flat_map(|batch| THREADS.map(|threads| (batch, threads)))
+        {
+            arch.run(Steps { criterion: &mut criterion, batch, threads });
+        }
+    }
+    widths(&mut criterion);
+    criterion.final_summary();
 }

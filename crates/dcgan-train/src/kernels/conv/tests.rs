@@ -8,7 +8,7 @@ const fn shape(channels: usize, outputs: usize, side: usize, batch: usize) -> Co
     ConvShape { channels, outputs, side, batch }
 }
 
-const SHAPES: [ConvShape; 9] = [
+const SHAPES: [ConvShape; 10] = [
     shape(3, 5, 8, 1),
     shape(2, 4, 2, 3),
     shape(5, 3, 6, 17),
@@ -21,6 +21,8 @@ const SHAPES: [ConvShape; 9] = [
     shape(17, 6, 8, 17),
     // More than one chunk of tiles.
     shape(40, 70, 16, 130),
+    // More than one chunk of images, the last a smaller one.
+    shape(128, 8, 8, 283),
 ];
 
 fn random(count: usize, seed: u64) -> Vec<f32> {

@@ -16,54 +16,58 @@ use super::scheme::{Scheme, both_ways};
 use crate::kernels::shared::Shared;
 use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store, store_new};
 
-/// Does something for each group of sixteen images of a batch: `|first image, number of images|`. The body is
+/// Does something for each group of sixteen images of some: `|first image, number of images|`. The body is
 /// compiled twice, for groups of sixteen and for the rest.
 macro_rules! for_groups {
-    ($batch:expr, |$image:ident, $count:ident| $body:expr) => {
-        let whole = $batch / LANES * LANES;
+    ($images:expr, |$image:ident, $count:ident| $body:expr) => {
+        let whole = $images / LANES * LANES;
         for $image in (0..whole).step_by(LANES) {
             let $count = LANES;
             $body
         }
-        if whole < $batch {
-            let ($image, $count) = (whole, $batch - whole);
+        if whole < $images {
+            let ($image, $count) = (whole, $images - whole);
             $body
         }
     };
 }
 
-/// Some consecutive tiles of a map, and how their planes lie in memory.
+/// Some consecutive tiles of some consecutive images of a map.
 #[derive(Clone, Copy)]
 pub(super) struct Tiles<const M: usize, const P: usize, F> {
     pub(super) shape: ConvShape,
     pub(super) scheme: PhantomData<F>,
     pub(super) first: usize,
     pub(super) count: usize,
+    pub(super) first_image: usize,
+    pub(super) images: usize,
 }
 
 impl<const M: usize, const P: usize, F: Scheme<M, P>> Tiles<M, P, F> {
     /// Columns of a plane: tiles times images.
     pub(super) fn columns(&self) -> usize {
-        self.count * self.shape.batch
+        self.count * self.images
     }
 
     /// Each tile: its first column, and its first row and column in the small map.
     fn each(&self) -> impl Iterator<Item = (usize, usize, usize)> {
         let side = self.shape.small_side() / M;
-        let (first, batch) = (self.first, self.shape.batch);
-        (first..first + self.count).map(move |t| ((t - first) * batch, t / side * M, t % side * M))
+        let (first, images) = (self.first, self.images);
+        (first..first + self.count).map(move |t| ((t - first) * images, t / side * M, t % side * M))
     }
 
-    /// Where the pixels of a tile's phase start in a channel of the large map.
+    /// Where the first image's pixels of a tile's phase are in a channel of the large map.
     #[inline(always)]
     fn phase_pixels(&self, (i, j): (usize, usize), (r, q): (usize, usize)) -> PhasePixels<P> {
         let (side, batch) = (self.shape.side, self.shape.batch);
-        PhasePixels { rows: inside(2 * i + r, side, side * batch), columns: inside(2 * j + q, side, batch) }
+        let mut rows = inside(2 * i + r, side, side * batch);
+        rows.iter_mut().flatten().for_each(|row| *row += self.first_image);
+        PhasePixels { rows, columns: inside(2 * j + q, side, batch) }
     }
 
     #[inline(always)]
     fn small_pixel(&self, i: usize, j: usize) -> usize {
-        (i * self.shape.small_side() + j) * self.shape.batch
+        (i * self.shape.small_side() + j) * self.shape.batch + self.first_image
     }
 }
 
@@ -106,7 +110,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for LargeToPlanes<'
         for (phase, parity) in PHASES.into_iter().enumerate() {
             for (column, i, j) in tiles.each() {
                 let pixels = tiles.phase_pixels((i, j), parity);
-                for_groups!(tiles.shape.batch, |image, count| {
+                for_groups!(tiles.images, |image, count| {
                     let mut x = [[simd.splat(0.0); P]; P];
                     for (values, row) in x.iter_mut().zip(&pixels.rows) {
                         for (value, column) in values.iter_mut().zip(&pixels.columns) {
@@ -147,7 +151,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToSmall<'
     fn run<S: Simd>(self, simd: S) {
         let Self { tiles, from, channel, planes, map } = self;
         for (column, i, j) in tiles.each() {
-            for_groups!(tiles.shape.batch, |image, count| {
+            for_groups!(tiles.images, |image, count| {
                 let x = get(simd, planes, from, channel, column + image, count);
                 let values: [[S::V; M]; M] = both_ways::<S, F::Output, M, P>(simd, x);
                 for (a, values) in values.into_iter().enumerate() {
@@ -179,7 +183,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for SmallToPlanes<'
     fn run<S: Simd>(self, simd: S) {
         let Self { tiles, map, channel, planes, to } = self;
         for (column, i, j) in tiles.each() {
-            for_groups!(tiles.shape.batch, |image, count| {
+            for_groups!(tiles.images, |image, count| {
                 let mut x = [[simd.splat(0.0); M]; M];
                 for (a, row) in x.iter_mut().enumerate() {
                     for (b, value) in row.iter_mut().enumerate() {
@@ -196,7 +200,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for SmallToPlanes<'
 /// The adjoint of [`LargeToPlanes`]: four rows of every plane to a channel of the large map, `A^T v A`.
 ///
 /// Neighbouring tiles share a row or a column of phase pixels. The first tile that reaches a pixel
-/// overwrites it, later ones add; so tiles have to come in order, from the first one of the map.
+/// overwrites it, later ones add; so an image's tiles have to come in order, from the first one of the map.
 pub(super) struct PlanesToLarge<'a, const M: usize, const P: usize, F> {
     pub(super) tiles: Tiles<M, P, F>,
     /// `[P * P, 4 C, columns]`.
@@ -216,7 +220,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'
         for (phase, parity) in PHASES.into_iter().enumerate() {
             for (column, i, j) in tiles.each() {
                 let pixels = tiles.phase_pixels((i, j), parity);
-                for_groups!(tiles.shape.batch, |image, count| {
+                for_groups!(tiles.images, |image, count| {
                     let x = get(simd, planes, from, 4 * channel + phase, column + image, count);
                     let values = both_ways::<S, F::InputAdjoint, P, P>(simd, x);
                     for (a, (values, row)) in values.into_iter().zip(&pixels.rows).enumerate() {

@@ -9,7 +9,7 @@
 //! | input gradient | small map to `Y`; `V = U^T Y`; `V` to large map |
 //! | weight gradient | both maps to `V` and `Y`; `U = Y V^T`; `U` to weight |
 //!
-//! A step of the chain is done for some tiles of all images, as many as leave `V` and `Y` in the cache that
+//! A step of the chain is done for some tiles of some images, as many as leave `V` and `Y` in the cache that
 //! the cores share, before the next step begins. So a task of a transform owns whole channels, a task of a
 //! product owns rows of a plane, and no two tasks write to the same place. (Blocks small enough for a core's
 //! own cache would have to read all of `U` each.)
@@ -26,7 +26,7 @@ use super::{ConvShape, filter, ranges};
 use crate::kernels::matmul::{Layout, Old, matmul};
 use crate::kernels::scratch;
 use crate::kernels::shared::Shared;
-use crate::kernels::simd::Level;
+use crate::kernels::simd::{LANES, Level};
 
 /// Floats of `V` and `Y` that are worked on at once, about: a part of the cache that the cores share.
 const CHUNK: usize = 2 * 1024 * 1024;
@@ -58,7 +58,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
 
     /// [`conv::forward`](super::forward) by the weight's planes, its sizes checked.
     pub(super) fn forward(self, large: &[f32], u: &[f32], small: &mut [MaybeUninit<f32>]) {
-        let [_, v_len, y_len, _] = self.sizes();
+        let [v_len, y_len, _] = self.sizes();
         scratch::with(v_len + y_len, |memory| {
             let (v, y) = memory.split_at_mut(v_len);
             for chunk in self.chunks(Planes::panels) {
@@ -80,7 +80,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
 
     /// [`conv::input_gradient`](super::input_gradient) by the weight's planes, its sizes checked.
     pub(super) fn input_gradient(self, small: &[f32], u: &[f32], large: &mut [MaybeUninit<f32>]) {
-        let [_, v_len, y_len, _] = self.sizes();
+        let [v_len, y_len, _] = self.sizes();
         scratch::with(v_len + y_len, |memory| {
             let (v, y) = memory.split_at_mut(v_len);
             for chunk in self.chunks(Planes::panels) {
@@ -103,7 +103,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
 
     /// [`conv::weight_gradient`](super::weight_gradient), its sizes checked.
     pub(super) fn weight_gradient(self, large: &[f32], small: &[f32], weight: &mut [f32]) {
-        let [_, v_len, y_len, u_len] = self.sizes();
+        let [v_len, y_len, u_len] = self.sizes();
         scratch::with(v_len + y_len + u_len, |memory| {
             let (v, rest) = memory.split_at_mut(v_len);
             let (y, u) = rest.split_at_mut(y_len);
@@ -129,22 +129,32 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Winograd<M, P, F> {
         (self.shape.small_side() / M).pow(2)
     }
 
-    /// Tiles of a chunk, and floats of its `V` and `Y`, and of `U`.
-    fn sizes(&self) -> [usize; 4] {
+    /// Tiles and images of a chunk, at most.
+    fn step(&self) -> [usize; 2] {
         let ConvShape { channels, outputs, batch, .. } = self.shape;
         let columns = (CHUNK / ((4 * channels + outputs) * Self::POSITIONS)).max(COLUMNS);
-        let tiles = (columns / batch).clamp(1, self.tiles());
-        let len = |channels| Planes::whole(channels, tiles * batch).len(Self::POSITIONS);
-        [tiles, len(4 * channels), len(outputs), filter::layout(self.shape).len(Self::POSITIONS)]
+        // Of a large batch parts of about one size, in whole vectors.
+        let images = batch.div_ceil(batch.div_ceil(columns)).next_multiple_of(LANES).min(batch);
+        [(columns / images).clamp(1, self.tiles()), images]
     }
 
-    /// The chunks of tiles, their planes laid out by a function of channels, columns and batch.
+    /// Floats of a chunk's `V` and `Y`, and of `U`.
+    fn sizes(&self) -> [usize; 3] {
+        let ([tiles, images], ConvShape { channels, outputs, .. }) = (self.step(), self.shape);
+        let len = |channels| Planes::whole(channels, tiles * images).len(Self::POSITIONS);
+        [len(4 * channels), len(outputs), filter::layout(self.shape).len(Self::POSITIONS)]
+    }
+
+    /// The chunks, an image's tiles in order; their planes are laid out by a function of channels, columns and
+    /// images.
     fn chunks(self, layout: fn(usize, usize, usize) -> Planes) -> impl Iterator<Item = Chunk<M, P, F>> {
         let Self { shape, scheme, .. } = self;
-        let [step, ..] = self.sizes();
-        ranges(self.tiles(), step).map(move |(first, count)| {
-            let tiles = Tiles { shape, scheme, first, count };
-            let planes = |channels| layout(channels, tiles.columns(), shape.batch);
+        let ([step, images], tiles) = (self.step(), self.tiles());
+        let parts =
+            ranges(shape.batch, images).flat_map(move |part| ranges(tiles, step).map(move |t| (part, t)));
+        parts.map(move |((first_image, images), (first, count))| {
+            let tiles = Tiles { shape, scheme, first, count, first_image, images };
+            let planes = |channels| layout(channels, tiles.columns(), images);
             Chunk { tiles, large: planes(4 * shape.channels), small: planes(shape.outputs) }
         })
     }
