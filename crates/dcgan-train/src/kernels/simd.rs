@@ -45,16 +45,16 @@ pub(super) trait Simd: Copy {
     /// Sixteen neighbouring floats.
     fn load(self, from: &[f32; LANES]) -> Self::V;
 
-    /// Asks for the floats around `from[at]`, which may lie outside, to be brought to the second-level cache.
+    /// Asks for what is around `slice[at]`, which may lie outside, to be brought to the second-level cache.
     #[inline(always)]
-    fn prefetch(self, from: &[f32], at: usize) {
-        prefetch(from.as_ptr().wrapping_add(at));
+    fn prefetch<T>(self, slice: &[T], at: usize) {
+        prefetch(slice.as_ptr().wrapping_add(at));
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn prefetch(address: *const f32) {
+fn prefetch<T>(address: *const T) {
     use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
     // SAFETY: every x86-64 processor has the instruction, and no address can make it fail.
     unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
@@ -62,7 +62,7 @@ fn prefetch(address: *const f32) {
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn prefetch(_: *const f32) {}
+fn prefetch<T>(_: *const T) {}
 
 /// The floats of a slice, at most sixteen; the other lanes are zero.
 #[inline(always)]

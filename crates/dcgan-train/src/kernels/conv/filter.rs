@@ -86,6 +86,7 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for ToPlanes<'_, M,
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        let row = self.weight.len() / 4;
         for (group, weight) in self.weight.chunks(GROUP).enumerate() {
             let [[t00, t01], [t10, t11]] = taps(weight);
             let taps = [[simd.load(&t00), simd.load(&t01)], [simd.load(&t10), simd.load(&t11)]];
@@ -94,7 +95,9 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for ToPlanes<'_, M,
             for (position, value) in values.into_iter().flatten().enumerate() {
                 let at = self.layout.at(position, self.output, column);
                 // SAFETY: this output's row, in every plane, is this task's alone.
-                store_new(value, unsafe { self.to.new_range(at, count) });
+                let to = unsafe { self.to.new_range(at, count) };
+                simd.prefetch(to, row);
+                store_new(value, to);
             }
         }
     }
@@ -114,11 +117,13 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for FromPlanes<'_, 
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        let row = self.weight.len() / 4;
         for (group, weight) in self.weight.chunks_mut(GROUP).enumerate() {
             let (column, count) = (group * LANES, weight.len() / 4);
             let mut values = [[simd.splat(0.0); P]; P];
             for (position, value) in values.iter_mut().flatten().enumerate() {
                 let at = self.layout.at(position, self.output, column);
+                simd.prefetch(self.planes, at + row);
                 *value = load(simd, &self.planes[at..][..count]);
             }
             let [[t00, t01], [t10, t11]] = both_ways::<S, F::WeightAdjoint, 2, P>(simd, values);

@@ -5,6 +5,9 @@
 //! and 2x2 taps over `4 C` phase channels. A tile is `M` by `M` pixels of the small map, which see `P` by `P`
 //! pixels of each phase. Its transform has `P * P` values for each channel and image; the values of one
 //! position, over channels and tiles, are a matrix, a plane.
+//!
+//! Work goes from channel to channel, and each is spread over so many places that no processor foresees the
+//! next one: so each pixel asks for the same pixel of the next channel.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -156,7 +159,9 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToSmall<'
                 let values: [[S::V; M]; M] = both_ways::<S, F::Output, M, P>(simd, x);
                 for (a, values) in values.into_iter().enumerate() {
                     for (b, value) in values.into_iter().enumerate() {
-                        store_new(value, &mut map[tiles.small_pixel(i + a, j + b) + image..][..count]);
+                        let at = tiles.small_pixel(i + a, j + b) + image;
+                        simd.prefetch(map, map.len() + at);
+                        store_new(value, &mut map[at..][..count]);
                     }
                 }
             });
@@ -187,7 +192,9 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for SmallToPlanes<'
                 let mut x = [[simd.splat(0.0); M]; M];
                 for (a, row) in x.iter_mut().enumerate() {
                     for (b, value) in row.iter_mut().enumerate() {
-                        *value = load(simd, &map[tiles.small_pixel(i + a, j + b) + image..][..count]);
+                        let at = tiles.small_pixel(i + a, j + b) + image;
+                        simd.prefetch(map, map.len() + at);
+                        *value = load(simd, &map[at..][..count]);
                     }
                 }
                 let values = both_ways::<S, F::OutputAdjoint, P, M>(simd, x);
@@ -226,7 +233,9 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'
                     for (a, (values, row)) in values.into_iter().zip(&pixels.rows).enumerate() {
                         for (b, (value, column)) in values.into_iter().zip(&pixels.columns).enumerate() {
                             let (Some(row), Some(column)) = (row, column) else { continue };
-                            let to = &mut map[row + column + image..][..count];
+                            let at = row + column + image;
+                            simd.prefetch(map, map.len() + at);
+                            let to = &mut map[at..][..count];
                             if (a == 0 && i > 0) || (b == 0 && j > 0) {
                                 // SAFETY: the first tile that reached the pixel has written it.
                                 let sum = value + load(simd, unsafe { written(to) });
