@@ -28,7 +28,8 @@ pub struct LinearShape {
 pub fn forward(shape: LinearShape, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let LinearShape { inputs, outputs, batch } = shape;
     assert_eq!([x.len(), weight.len(), bias.len()], [inputs * batch, outputs * inputs, outputs]);
-    let mut y: Vec<f32> = bias.iter().flat_map(|bias| std::iter::repeat_n(*bias, batch)).collect();
+    let mut y = vec![0.0; outputs * batch];
+    y.par_chunks_mut(batch).zip(bias).for_each(|(row, bias)| row.fill(*bias));
     let (at_weight, at_x) = (Layout::rows(0, inputs), Layout::rows(0, batch));
     product([outputs, batch, inputs], &mut y, Old::Add, (weight, at_weight), (x, at_x));
     y

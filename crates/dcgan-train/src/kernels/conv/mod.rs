@@ -23,8 +23,9 @@ pub use filter::Kept;
 use scheme::{F22, F42};
 use winograd::Winograd;
 
-/// Channels on both sides from which a Winograd scheme is faster.
-const WINOGRAD_CHANNELS: usize = 16;
+/// Channels on both sides, and weights `O C`, from which a Winograd scheme is faster.
+const WINOGRAD_CHANNELS: usize = 3;
+const WINOGRAD_WEIGHT: usize = 3 * 64;
 /// Columns of a plane from which F(4,2) is faster than F(2,2) whatever the weight: with fewer, products wait
 /// for its planes of the weight, 25/4 as large as the weight.
 const COLUMNS: usize = 32;
@@ -73,9 +74,10 @@ impl ConvShape {
 
     /// The method that measured fastest for such a layer.
     pub fn method(&self) -> Method {
-        let wide = self.channels.min(self.outputs) >= WINOGRAD_CHANNELS;
+        let weight = self.channels * self.outputs;
+        let wide = self.channels.min(self.outputs) >= WINOGRAD_CHANNELS && weight >= WINOGRAD_WEIGHT;
         let columns = (self.side / 8).pow(2) * self.batch;
-        let f42 = columns >= COLUMNS || self.channels * self.outputs <= SMALL_WEIGHT;
+        let f42 = columns >= COLUMNS || weight <= SMALL_WEIGHT;
         [(Method::F42, wide && f42), (Method::F22, wide)]
             .into_iter()
             .find(|(method, fast)| *fast && self.allows(*method))
