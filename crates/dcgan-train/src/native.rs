@@ -152,8 +152,10 @@ fn block<const O: usize, const C: usize, const K: usize, X: Shape, Y: Shape, T: 
     let inference = norm.as_ref().is_some_and(|norm| norm.running.is_some());
     assert!(!(inference && T::OWNS_TAPE), "running statistics are for sampling: there are no gradients");
     let (x, mut tape) = x.split_tape();
-    // Samples are compared with other programs', which compute directly: so are they.
-    let method = if inference { Method::Direct } else { shape.method() };
+    // Samples are compared with other programs', which compute directly, and do not depend on their batch: so are
+    // they. What has no BatchNorm samples where nothing is wanted of it.
+    let sampling = inference || norm.is_none() && wanted == Wanted::NOTHING;
+    let method = if sampling { Method::Direct } else { shape.method() };
     let (weight, kept) = (filter.values().clone(), filter.kept().clone());
     let y = direction.forward(shape, method, lend(&x), Weight { values: lend(&weight), kept: &kept });
     let (y, statistics, before) = finish(x.device(), y, norm, activation)?;
