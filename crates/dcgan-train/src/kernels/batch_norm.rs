@@ -67,21 +67,8 @@ impl Channel {
 /// # Panics
 /// If `maps` cannot be divided into as many rows as there are channels.
 pub fn train(maps: &[f32], norm: Norm, activation: Activation) -> (Vec<f32>, Moments) {
-    let (row, level) = (rows(maps, norm), Level::current());
-    let mut all = (Vec::new(), Vec::new());
-    let channel = |(c, (out, maps)): (usize, (&mut [MaybeUninit<f32>], &[f32]))| {
-        let moments = level.run(RowMoments(maps));
-        level.run(Normalise { maps, channel: Channel::new(norm, c, moments, activation), out });
-        (moments[0], moments[1])
-    };
-    let fill = |out: &mut [MaybeUninit<f32>]| {
-        let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
-        all = tasks.map(channel).unzip();
-    };
-    // SAFETY: every channel is normalised, which writes all of it.
-    let out = unsafe { fresh(maps.len(), fill) };
-    let (mean, variance) = all;
-    (out, Moments { mean, variance })
+    let level = Level::current();
+    normalised(maps, norm, activation, |_, row| level.run(RowMoments(row)))
 }
 
 /// The same with given statistics: the running ones, when sampling.
@@ -91,16 +78,31 @@ pub fn train(maps: &[f32], norm: Norm, activation: Activation) -> (Vec<f32>, Mom
 /// # Panics
 /// As [`train`].
 pub fn infer(maps: &[f32], norm: Norm, moments: &Moments, activation: Activation) -> Vec<f32> {
+    normalised(maps, norm, activation, |c, _| [moments.mean[c], moments.variance[c]]).0
+}
+
+/// Both, with the mean and variance of a channel and its row.
+fn normalised(
+    maps: &[f32],
+    norm: Norm,
+    activation: Activation,
+    moments: impl Fn(usize, &[f32]) -> [f32; 2] + Sync,
+) -> (Vec<f32>, Moments) {
     let (row, level) = (rows(maps, norm), Level::current());
+    let mut used = (Vec::new(), Vec::new());
+    let channel = |(c, (out, maps)): (usize, (&mut [MaybeUninit<f32>], &[f32]))| {
+        let moments = moments(c, maps);
+        level.run(Normalise { maps, channel: Channel::new(norm, c, moments, activation), out });
+        moments.into()
+    };
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let tasks = out.par_chunks_exact_mut(row).zip(maps.par_chunks_exact(row)).enumerate();
-        tasks.for_each(|(c, (out, maps))| {
-            let channel = Channel::new(norm, c, [moments.mean[c], moments.variance[c]], activation);
-            level.run(Normalise { maps, channel, out });
-        });
+        used = tasks.map(channel).unzip();
     };
     // SAFETY: every channel is normalised, which writes all of it.
-    unsafe { fresh(maps.len(), fill) }
+    let out = unsafe { fresh(maps.len(), fill) };
+    let (mean, variance) = used;
+    (out, Moments { mean, variance })
 }
 
 /// Gradients of [`train`], whose statistics depend on `maps` too.

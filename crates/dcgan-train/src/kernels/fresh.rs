@@ -1,6 +1,7 @@
 //! New vectors, written once: zeroing a map before a kernel overwrites it takes as long as reading it.
 
 use std::mem::MaybeUninit;
+use std::ptr;
 
 /// A vector of `len` floats that `fill` writes.
 ///
@@ -12,4 +13,24 @@ pub(super) unsafe fn fresh(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>]
     // SAFETY: `len` floats fit, and `fill` has written them (the caller's promise).
     unsafe { floats.set_len(len) };
     floats
+}
+
+/// New floats as others.
+///
+/// # Safety
+/// They have been written.
+#[inline(always)]
+pub(super) unsafe fn written(floats: &[MaybeUninit<f32>]) -> &[f32] {
+    // SAFETY: the two types have one layout, and the floats are written (the caller's promise).
+    unsafe { &*(ptr::from_ref(floats) as *const [f32]) }
+}
+
+/// As [`written`], to write again.
+///
+/// # Safety
+/// They have been written, or are only written to.
+#[inline(always)]
+pub(super) unsafe fn written_mut(floats: &mut [MaybeUninit<f32>]) -> &mut [f32] {
+    // SAFETY: as above.
+    unsafe { &mut *(ptr::from_mut(floats) as *mut [f32]) }
 }

@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
+use super::fresh::written_mut;
+
 /// A mutable slice lent to many tasks, each of which writes other elements.
 ///
 /// The borrow checker cannot see that strided blocks of a matrix are disjoint; the callers say so in their
@@ -38,9 +40,8 @@ impl<'a> Shared<'a> {
     /// The elements are written, and while the result lives, no other task uses them.
     #[allow(clippy::mut_from_ref)] // the point of this type
     pub(super) unsafe fn range(&self, from: usize, len: usize) -> &mut [f32] {
-        assert!(from + len <= self.len, "{from} + {len} lies outside a slice of {}", self.len);
-        // SAFETY: the range lies inside (asserted), is written and this task's alone (the caller's promise).
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(from), len) }
+        // SAFETY: the range is written and this task's alone (the caller's promise).
+        unsafe { written_mut(self.new_range(from, len)) }
     }
 
     /// `len` elements from `from` on, to be written.

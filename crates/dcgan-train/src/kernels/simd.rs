@@ -7,8 +7,9 @@
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ops::{Add, Div, Mul, Sub};
-use std::ptr;
 use std::sync::OnceLock;
+
+use super::fresh::written_mut;
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -90,7 +91,7 @@ pub(super) fn store<V: Vector>(vector: V, to: &mut [f32]) {
 #[inline(always)]
 pub(super) fn store_new<V: Vector>(vector: V, to: &mut [MaybeUninit<f32>]) {
     // SAFETY: `store` only writes, and leaves no float of the slice unwritten.
-    store(vector, unsafe { &mut *(ptr::from_mut(to) as *mut [f32]) });
+    store(vector, unsafe { written_mut(to) });
 }
 
 /// The lanes of a vector.

@@ -11,11 +11,11 @@
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::ptr;
 
 use super::ConvShape;
 use super::planes::Planes;
 use super::scheme::{Scheme, both_ways};
+use crate::kernels::fresh::written;
 use crate::kernels::shared::Shared;
 use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store, store_new};
 
@@ -253,16 +253,6 @@ impl<const M: usize, const P: usize, F: Scheme<M, P>> Kernel for PlanesToLarge<'
 
 /// The parities of a padded map's coordinates.
 const PHASES: [(usize, usize); 4] = [(0, 0), (0, 1), (1, 0), (1, 1)];
-
-/// Floats that have been written.
-///
-/// # Safety
-/// They have.
-#[inline(always)]
-unsafe fn written(floats: &[MaybeUninit<f32>]) -> &[f32] {
-    // SAFETY: the caller's promise.
-    unsafe { &*(ptr::from_ref(floats) as *const [f32]) }
-}
 
 /// The values of a channel's column in all planes.
 #[inline(always)]
