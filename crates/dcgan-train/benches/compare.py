@@ -38,7 +38,9 @@ def ours(step, arch, batch, threads):
     with tempfile.TemporaryDirectory() as home:
         command = [step, "--bench", "--exact", f"{arch}/{batch} images/{threads} threads"]
         environment = {**os.environ, "CRITERION_HOME": home}
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if run.returncode:
+            sys.exit(f"{' '.join(command)} failed:\n{run.stderr}")
         [estimates] = Path(home).glob("**/new/estimates.json")
         return batch / (json.loads(estimates.read_text())["median"]["point_estimate"] / 1e9)
 

@@ -1,6 +1,6 @@
 //! Times the three passes of each convolution of dcgan64, next to the machine's matrix products.
 //!
-//!     cargo bench -p dcgan-train --bench kernels                                  # all of it: half an hour
+//!     cargo bench -p dcgan-train --bench kernels                                  # all of it
 //!     cargo bench -p dcgan-train --bench kernels -- "/128 images/2 threads"       # some, by a regular expression
 //!
 //! Operations are those of the direct form: a method with fewer multiplications may exceed the peak. The last

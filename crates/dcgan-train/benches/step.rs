@@ -1,6 +1,6 @@
 //! Times whole training steps on the CPU, by network, batch and threads.
 //!
-//!     cargo bench -p dcgan-train --bench step                                     # all of it: twenty minutes
+//!     cargo bench -p dcgan-train --bench step                                     # all of it
 //!     cargo bench -p dcgan-train --bench step -- "dcgan64/128 images/2 threads"   # some, by a regular expression
 //!
 //! `compare.py` runs it in turns with PyTorch's step.
