@@ -2,8 +2,8 @@
 //!
 //! The tensors have the names, shapes and layout of PyTorch's state dict and there are no others, so that
 //! `safetensors.torch.load_file` and a strict `load_state_dict` take them. The header's metadata has one
-//! entry, `dcgan`: a JSON object with the [`NetworkSpec`] and the [`TrainingRecord`]. Nothing in the file
-//! depends on the clock or on where it lies: the same run gives the same bytes.
+//! entry, `dcgan`: a JSON object with the [`NetworkSpec`], the [`TrainingRecord`] and a checksum of it all. Nothing
+//! in the file depends on the clock or on where it lies: the same run gives the same bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::atomic::{self, WriteError};
 use crate::input;
@@ -19,6 +20,8 @@ use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
 
 /// The metadata entry that holds the description.
 const METADATA_KEY: &str = "dcgan";
+/// What stands in the place of a checksum while it is computed.
+const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// A network's weights with what is needed to understand them.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +93,16 @@ pub enum CheckpointError {
         /// Which tensor, what was expected and found.
         reason: String,
     },
+    /// The content is not what was saved.
+    #[error(
+        "checkpoint {} is damaged: its content does not have the checksum that it was saved with; \
+         use another copy or an earlier checkpoint",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The other network is needed.
     #[error(
         "{} holds a {found}, a {expected} is needed: name {expected}_*.safetensors beside it",
@@ -110,6 +123,9 @@ struct Description {
     #[serde(flatten)]
     spec: NetworkSpec,
     training: TrainingRecord,
+    /// Last, so that [`checksum`] finds it; older files have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
 }
 
 impl Checkpoint {
@@ -122,11 +138,17 @@ impl Checkpoint {
     }
 
     fn to_bytes(&self) -> io::Result<Vec<u8>> {
-        let description = Description { spec: self.spec.clone(), training: self.record.clone() };
+        let description = Description {
+            spec: self.spec.clone(),
+            training: self.record.clone(),
+            sha256: Some(NO_CHECKSUM.to_owned()),
+        };
         let json = serde_json::to_string(&description).map_err(io::Error::other)?;
+        let encoded: Vec<_> = self.tensors.iter().map(|(name, data)| (name, data.encode())).collect();
+        let tensors = encoded.iter().map(|(name, (_, _, bytes))| (name.as_str(), bytes.as_slice()));
+        let json = replace_last(&json, NO_CHECKSUM, &checksum(&json, tensors));
         // One entry only: the crate writes a HashMap's entries in no fixed order.
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
-        let encoded: Vec<_> = self.tensors.iter().map(|(name, data)| (name, data.encode())).collect();
         let views = encoded.iter().map(|(name, (dtype, shape, bytes))| {
             TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
         });
@@ -204,11 +226,13 @@ impl Checkpoint {
             serde_json::from_str(json).map_err(|error| describe(error.to_string()))?;
         description.spec.check().map_err(describe)?;
         let tensors = decode_all(&file, &description.spec.tensors());
-        Ok(Self {
-            tensors: tensors.map_err(|reason| CheckpointError::Tensor { path: path.to_owned(), reason })?,
-            spec: description.spec,
-            record: description.training,
-        })
+        let tensors = tensors.map_err(|reason| CheckpointError::Tensor { path: path.to_owned(), reason })?;
+        if let Some(found) = &description.sha256
+            && *found != checksum_of_file(&file, tensors.keys(), &replace_last(json, found, NO_CHECKSUM))
+        {
+            return Err(CheckpointError::Damaged { path: path.to_owned() });
+        }
+        Ok(Self { tensors, spec: description.spec, record: description.training })
     }
 }
 
@@ -229,6 +253,32 @@ impl TensorData {
             }
             Self::Count(count) => (Dtype::I64, Vec::new(), count.to_le_bytes().to_vec()),
         }
+    }
+}
+
+/// SHA-256 of a description that has [`NO_CHECKSUM`], and of the tensors in the order of their names, in hexadecimal.
+fn checksum<'a>(json: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let mut hash = Sha256::new_with_prefix(json);
+    for (name, bytes) in tensors {
+        hash.update(name);
+        hash.update(bytes);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn checksum_of_file<'a>(
+    file: &'a SafeTensors,
+    names: impl Iterator<Item = &'a String>,
+    json: &str,
+) -> String {
+    let bytes = |name| file.tensor(name).map_or(&[][..], |view| view.data());
+    checksum(json, names.map(|name| (name.as_str(), bytes(name))))
+}
+
+fn replace_last(text: &str, old: &str, new: &str) -> String {
+    match text.rsplit_once(old) {
+        Some((before, after)) => format!("{before}{new}{after}"),
+        None => text.to_owned(),
     }
 }
 
@@ -327,6 +377,37 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(load(&bytes[..length]).is_err(), "{length} of {} bytes", bytes.len());
         }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_the_weights_and_of_the_record_is_an_error() {
+        let bytes = small().to_bytes().unwrap();
+        let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let record = bytes.windows(5).position(|window| window == b"steps").unwrap();
+        for byte in (data..bytes.len()).chain(record..record + 30) {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[byte] ^= 1 << bit;
+                assert!(load(&flipped).is_err(), "bit {bit} of byte {byte}");
+            }
+        }
+        let mut flipped = bytes;
+        flipped[data] ^= 1;
+        let error = load(&flipped).unwrap_err().to_string();
+        assert!(error.contains("file.safetensors is damaged"), "{error}");
+    }
+
+    #[test]
+    fn a_file_without_checksum_is_taken() {
+        let bytes = small().to_bytes().unwrap();
+        let at = bytes.windows(11).position(|window| window == b",\\\"sha256\\\"").unwrap();
+        let mut edited = bytes[..at].to_vec();
+        edited.extend(&bytes[at + 80..]);
+        // The header's length, and its padding to a multiple of eight.
+        let removed = bytes.len() - edited.len();
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) - removed as u64;
+        edited[..8].copy_from_slice(&header.to_le_bytes());
+        assert_eq!(load(&edited).unwrap(), small());
     }
 
     #[test]
