@@ -35,6 +35,9 @@ pub struct TrainConfig {
     /// Stop after this many steps, even within an epoch
     #[arg(long, alias = "max_steps", value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(1..))]
     pub max_steps: Option<u64>,
+    /// Stop after the step that is under way when this much time has passed, even within an epoch
+    #[arg(long, alias = "max_minutes", value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]
+    pub max_minutes: Option<f64>,
     /// Adam's learning rate, for both networks
     #[arg(long, alias = "learning_rate", value_name = "RATE", allow_negative_numbers = true, default_value = "0.0002", value_parser = learning_rate)]
     pub learning_rate: f64,
@@ -110,6 +113,12 @@ pub fn whole<T: TryFrom<u64>>(
             }
         })
     }
+}
+
+/// Parses a length of time in minutes, above 0 and up to a year.
+pub fn minutes(text: &str) -> Result<f64, String> {
+    const YEAR: f64 = 366.0 * 24.0 * 60.0;
+    number(text, "a number above 0, up to 527040", |minutes| minutes > 0.0 && minutes <= YEAR)
 }
 
 fn learning_rate(text: &str) -> Result<f64, String> {

@@ -1,6 +1,7 @@
 //! A training run: data in, checkpoints, sample grids and metrics out.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use dcgan_core::atomic::{self, WriteError};
 use dcgan_core::checkpoint::{Checkpoint, TrainingRecord};
@@ -65,6 +66,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
         let gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
         let metrics = MetricsFile::create(&config.output_dir.join("metrics.jsonl"))?;
         let averages = Averages::new();
+        let limit = config.max_minutes.map(|minutes| Duration::from_secs_f64(60.0 * minutes));
         let run = Run {
             config,
             name,
@@ -76,6 +78,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             steps: 0,
             images_seen: 0,
             skipped: 0,
+            deadline: limit.map(|limit| Instant::now() + limit),
             report,
         };
         run.all()
@@ -105,6 +108,7 @@ struct Run<'a, A: Architecture, E: Engine> {
     steps: u64,
     images_seen: u64,
     skipped: usize,
+    deadline: Option<Instant>,
     report: &'a mut dyn FnMut(Event),
 }
 
@@ -132,7 +136,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         Ok(())
     }
 
-    /// Trains for an epoch; whether `--max-steps` stopped it.
+    /// Trains for an epoch; whether `--max-steps` or `--max-minutes` stopped it.
     fn epoch(&mut self, epoch: u64) -> Result<bool, TrainError> {
         loop {
             let batch = match self.first.take() {
@@ -157,7 +161,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             if self.averages.due() {
                 self.progress(epoch)?;
             }
-            if Some(self.steps) == self.config.max_steps {
+            let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if late || Some(self.steps) == self.config.max_steps {
                 return Ok(true);
             }
             if last_of_epoch {

@@ -147,6 +147,18 @@ fn intervals_short_batches_and_broken_files() {
     assert_eq!((checkpoint.record.steps, checkpoint.record.images_seen), (12, 80));
 }
 
+/// A hundred epochs of the dataset would take hours.
+#[test]
+fn a_run_stops_when_its_time_is_over() {
+    let folder = TempDir::new().unwrap();
+    let flags = ["--dataset", "shapes", "--arch", "dcgan32-small", "--max-minutes", "0.01"];
+    let (text, code) = run(&folder, &flags);
+    assert_eq!(code, 0, "{text}");
+    let path = folder.path().join("checkpoints/generator_final.safetensors");
+    let (_, checkpoint) = Checkpoint::load_generator(&path).unwrap();
+    assert!((1..7900).contains(&checkpoint.record.steps), "{}", checkpoint.record.steps);
+}
+
 #[test]
 fn a_checkpoint_is_sampled_and_an_image_depends_on_its_seed_alone() {
     let folder = TempDir::new().unwrap();
@@ -177,6 +189,8 @@ fn wrong_flags_are_usage_errors() {
         ("--num-epochs", "0"),
         ("--save-interval", "0"),
         ("--max-steps", "0"),
+        ("--max-minutes", "0"),
+        ("--max-minutes", "-1"),
         ("--learning-rate", "0"),
         ("--learning-rate", "nan"),
         ("--beta1", "1"),
