@@ -61,10 +61,10 @@ struct Drawing {
 impl Drawing {
     fn new(rng: &mut Rng) -> Self {
         let outline = OUTLINES[rng.below(OUTLINES.len())];
-        let radius = between(rng, 0.45, 0.75);
-        let room = 0.95 - radius;
+        let radius = between(rng, 0.6, 0.75);
+        let room = 0.9 - radius;
         let centre = (between(rng, -room, room), between(rng, -room, room));
-        let angle = between(rng, -0.5, 0.5);
+        let angle = between(rng, -0.25, 0.25);
         let (figure, background) = gradients(rng);
         Self { outline, centre, radius, turn: (libm::cosf(angle), libm::sinf(angle)), figure, background }
     }
