@@ -44,7 +44,7 @@ pub struct TrainConfig {
     /// Adam's decay of the first moment
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true, default_value = "0.5", value_parser = decay)]
     pub beta1: f64,
-    /// Epochs between checkpoints and sample grids
+    /// Epochs between checkpoints, sample grids and loss plots
     #[arg(long, alias = "save_interval", value_name = "N", allow_negative_numbers = true, default_value = "10", value_parser = whole::<u64>(1..))]
     pub save_interval: u64,
     /// What weights, shuffles and latents are drawn from
@@ -53,7 +53,7 @@ pub struct TrainConfig {
     /// Folder of the checkpoints
     #[arg(long, alias = "checkpoint_dir", value_name = "DIR", default_value = "checkpoints")]
     pub checkpoint_dir: PathBuf,
-    /// Folder of metrics and sample grids
+    /// Folder of metrics, sample grids and the loss plot
     #[arg(long, alias = "output_dir", value_name = "DIR", default_value = "outputs")]
     pub output_dir: PathBuf,
     /// Memory for decoded images, in MiB; those beyond are decoded again each epoch

@@ -3,6 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
+use indicatif::HumanBytes;
+
 use crate::gan::StepStats;
 use crate::metrics::Average;
 
@@ -22,7 +24,9 @@ pub enum Event {
         /// Images a step: fewer than asked for where the dataset is smaller than that.
         batch_size: usize,
     },
-    /// How it is going.
+    /// A step was made.
+    Step(Step),
+    /// How it went over many steps: for those who don't look at each.
     Progress {
         /// The epoch, from 1.
         epoch: u64,
@@ -42,6 +46,48 @@ pub enum Event {
     },
     /// A file was written.
     Saved(PathBuf),
+    /// A file of the dataset comes in; told about ten times a second.
+    Downloading {
+        /// Its name.
+        file: String,
+        /// Bytes that are here, those of an earlier try included.
+        received: u64,
+        /// Bytes of the whole file, where the server says so.
+        total: Option<u64>,
+    },
+    /// A file of the dataset is here as a whole.
+    Downloaded {
+        /// Its name.
+        file: String,
+    },
+}
+
+/// A step, and where in the run it stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The epoch, from 1.
+    pub epoch: u64,
+    /// The last epoch.
+    pub epochs: u64,
+    /// The step, from 1.
+    pub step: u64,
+    /// The last step, as far as is known: images that turn out to be broken make epochs shorter.
+    pub steps: u64,
+    /// Real images seen so far.
+    pub images_seen: u64,
+    /// Losses and probabilities of this step.
+    pub stats: StepStats,
+}
+
+/// Losses and probabilities, each with its name.
+pub(crate) fn texts(stats: &StepStats) -> [String; 4] {
+    let StepStats { loss_d, loss_g, d_x, d_g_z } = stats;
+    [
+        format!("loss D {loss_d:.3}"),
+        format!("loss G {loss_g:.3}"),
+        format!("D(x) {d_x:.3}"),
+        format!("D(G(z)) {d_g_z:.3}"),
+    ]
 }
 
 impl Display for Event {
@@ -51,13 +97,24 @@ impl Display for Event {
                 write!(f, "training {arch} on {dataset}: {images} images, ")?;
                 write!(f, "{steps_per_epoch} steps an epoch, {batch_size} images a step")
             }
+            Self::Step(Step { epoch, epochs, step, stats, .. }) => {
+                write!(f, "epoch {epoch}/{epochs}  step {step}  {}", texts(stats).join("  "))
+            }
             Self::Progress { epoch, epochs, step, averages: Average { stats, images_per_second } } => {
-                let StepStats { loss_d, loss_g, d_x, d_g_z } = stats;
-                write!(f, "epoch {epoch}/{epochs}  step {step}  loss D {loss_d:.3}  loss G {loss_g:.3}  ")?;
-                write!(f, "D(x) {d_x:.3}  D(G(z)) {d_g_z:.3}  {images_per_second:.1} images/s")
+                write!(f, "epoch {epoch}/{epochs}  step {step}  {}  ", texts(stats).join("  "))?;
+                write!(f, "{images_per_second:.1} images/s")
             }
             Self::Skipped { reason, count } => write!(f, "skipped image {count}: {reason}"),
             Self::Saved(path) => write!(f, "saved {}", path.display()),
+            Self::Downloading { file, received, total: None } => {
+                write!(f, "downloading {file}: {}", HumanBytes(*received))
+            }
+            Self::Downloading { file, received, total: Some(total) } => {
+                let percent = received.saturating_mul(100) / (*total).max(1);
+                let (received, total) = (HumanBytes(*received), HumanBytes(*total));
+                write!(f, "downloading {file}: {received} of {total} ({percent} %)")
+            }
+            Self::Downloaded { file } => write!(f, "downloaded {file}"),
         }
     }
 }

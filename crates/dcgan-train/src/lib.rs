@@ -8,6 +8,8 @@
 //! - [`loss`], [`adam`], [`gan`]: one training step
 //! - [`data`]: images in batches; [`batch`]: batches as tensors
 //! - [`trainer`]: a whole run as a [`config`] says, with [`event`]s and [`metrics`]
+//! - [`progress`]: what people see of it while it goes on; [`plot`]: the picture of its losses, smoothed by a
+//!   [`moving_average`]
 //! - [`init`], [`state`], [`sampler`]: new networks, saved ones, and their images
 
 pub mod adam;
@@ -26,8 +28,11 @@ pub mod layers;
 mod lend;
 pub mod loss;
 pub mod metrics;
+pub mod moving_average;
 pub mod native;
+pub mod plot;
 pub mod portable;
+pub mod progress;
 pub mod sampler;
 pub mod state;
 pub mod streams;

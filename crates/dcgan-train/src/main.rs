@@ -11,6 +11,7 @@ use dcgan_train::config::{DeviceKind, TrainConfig, whole};
 use dcgan_train::device::{self, OnDevice};
 use dcgan_train::engine::Engine;
 use dcgan_train::kernels::recycler::Recycler;
+use dcgan_train::progress::Progress;
 use dcgan_train::sampler::sample_checkpoint;
 use dcgan_train::trainer::train;
 
@@ -28,6 +29,12 @@ struct Cli {
     train: TrainConfig,
     #[command(flatten)]
     machine: Machine,
+    /// Print nothing but warnings and errors
+    ///
+    /// Otherwise a terminal shows a progress bar, in colour unless NO_COLOR is set; a file or a pipe gets a line
+    /// every few seconds.
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 /// Images of one picture: they are in memory at once.
@@ -84,7 +91,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Some(Command::Sample(args)) => args.machine.run(Sample(&args)),
-        None => cli.machine.run(Train(&cli.train)),
+        None => cli.machine.run(Train { config: &cli.train, quiet: cli.quiet }),
     }
 }
 
@@ -97,16 +104,19 @@ impl Machine {
     }
 }
 
-struct Train<'a>(&'a TrainConfig);
+struct Train<'a> {
+    config: &'a TrainConfig,
+    quiet: bool,
+}
 
 impl OnDevice for Train<'_> {
     type Output = anyhow::Result<()>;
 
     fn run<E: Engine>(self, device: E::Device, name: &str) -> Self::Output {
-        // A closed terminal or a full log must not end a run: what cannot be told is not told.
-        let tell = |line: &dyn std::fmt::Display| drop(writeln!(io::stderr(), "{line}"));
-        tell(&format_args!("device: {name}"));
-        train::<E>(self.0, &device, &mut |event| tell(&event))?;
+        let mut progress = Progress::on_stderr(self.quiet);
+        progress.say(&format_args!("device: {name}"));
+        train::<E>(self.config, &device, &mut |event| progress.tell(&event))?;
+        progress.finish();
         Ok(())
     }
 }

@@ -12,6 +12,8 @@ use crate::gan::StepStats;
 
 /// Time between two reports.
 const INTERVAL: Duration = Duration::from_secs(15);
+/// The least time between two, where the end of an epoch is the reason for one.
+const LEAST_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -111,6 +113,11 @@ impl Averages {
     /// Whether it is time for a report.
     pub fn due(&self) -> bool {
         self.since.elapsed() >= INTERVAL
+    }
+
+    /// Whether the end of an epoch is worth a report: short epochs are over many times a second.
+    pub fn worth_a_report(&self) -> bool {
+        self.since.elapsed() >= LEAST_INTERVAL
     }
 
     /// The means, where there was a step; and starts anew.

@@ -15,9 +15,10 @@ use crate::config::TrainConfig;
 use crate::data::{Batch, Loader, LoaderConfig, epoch_batches};
 use crate::engine::Engine;
 use crate::error::TrainError;
-use crate::event::Event;
+use crate::event::{Event, Step};
 use crate::gan::{Gan, StepStats};
 use crate::metrics::{Averages, Metrics, MetricsFile};
+use crate::plot::{self, LossHistory};
 use crate::sampler::sample;
 use crate::streams;
 
@@ -64,9 +65,12 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             batch_size: config.batch_size.min(images),
         });
         let gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
+        // As its metrics, an earlier run's plot goes: it must not pass for this run's.
+        plot::remove(&plot_path(config))?;
         let metrics = MetricsFile::create(&config.output_dir.join("metrics.jsonl"))?;
         let averages = Averages::new();
         let limit = config.max_minutes.map(|minutes| Duration::from_secs_f64(60.0 * minutes));
+        let clock = Clock { start: Instant::now(), limit };
         let run = Run {
             config,
             name,
@@ -75,14 +79,21 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             first,
             metrics,
             averages,
+            history: LossHistory::default(),
+            steps_per_epoch,
+            last_step: 0,
             steps: 0,
             images_seen: 0,
             skipped: 0,
-            deadline: limit.map(|limit| Instant::now() + limit),
+            clock,
             report,
         };
         run.all()
     }
+}
+
+fn plot_path(config: &TrainConfig) -> PathBuf {
+    config.output_dir.join("training_loss.png")
 }
 
 fn loader_config<A: Architecture>(config: &TrainConfig) -> LoaderConfig {
@@ -96,6 +107,24 @@ fn loader_config<A: Architecture>(config: &TrainConfig) -> LoaderConfig {
     }
 }
 
+/// How long a run may take.
+struct Clock {
+    start: Instant,
+    limit: Option<Duration>,
+}
+
+impl Clock {
+    fn is_over(&self) -> bool {
+        self.limit.is_some_and(|limit| self.start.elapsed() >= limit)
+    }
+
+    /// The step after which time is over if those to come are as fast as the first `steps`.
+    fn last_step(&self, steps: u64) -> Option<u64> {
+        let parts = self.limit?.div_duration_f64(self.start.elapsed());
+        Some((steps as f64 * parts.max(1.0)) as u64)
+    }
+}
+
 /// A run that goes on.
 struct Run<'a, A: Architecture, E: Engine> {
     config: &'a TrainConfig,
@@ -105,19 +134,30 @@ struct Run<'a, A: Architecture, E: Engine> {
     first: Option<Batch>,
     metrics: MetricsFile,
     averages: Averages,
+    history: LossHistory,
+    /// Those of the last epoch that ended; before, as many as there are without broken images.
+    steps_per_epoch: u64,
+    /// The run's last step, as far as is known.
+    last_step: u64,
     steps: u64,
     images_seen: u64,
     skipped: usize,
-    deadline: Option<Instant>,
+    clock: Clock,
     report: &'a mut dyn FnMut(Event),
 }
 
 impl<A: Architecture, E: Engine> Run<'_, A, E> {
     fn all(mut self) -> Result<(), TrainError> {
         for epoch in 1..=self.config.num_epochs {
+            let before = self.steps;
+            self.last_step = self.planned_steps(epoch);
             let stopped = self.epoch(epoch)?;
+            self.steps_per_epoch = self.steps - before;
             let last = stopped || epoch == self.config.num_epochs;
-            self.progress(epoch)?;
+            if last || self.averages.worth_a_report() {
+                self.progress(epoch);
+            }
+            self.metrics.flush()?;
             let due = !stopped && epoch.is_multiple_of(self.config.save_interval);
             // Networks before pictures: they are what must not be lost.
             if due {
@@ -128,12 +168,20 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             }
             if due || last {
                 self.save_grid(epoch)?;
+                self.save_plot()?;
             }
             if last {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The run's last step if this epoch and those after it are as long as the one before.
+    fn planned_steps(&self, epoch: u64) -> u64 {
+        let epochs = self.config.num_epochs - epoch + 1;
+        let steps = self.steps.saturating_add(epochs.saturating_mul(self.steps_per_epoch));
+        self.config.max_steps.map_or(steps, |most| most.min(steps))
     }
 
     /// Trains for an epoch; whether `--max-steps` or `--max-minutes` stopped it.
@@ -149,9 +197,10 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             }
             let last_of_epoch = batch.last_of_epoch;
             let stats = self.step(&batch)?;
-            let metrics = Metrics { epoch, step: self.steps, images_seen: self.images_seen, stats };
-            self.metrics.write(&metrics, self.averages.add(&metrics, batch.count))?;
+            self.record_step(epoch, stats, batch.count)?;
             if !(stats.loss_d.is_finite() && stats.loss_g.is_finite()) {
+                // It shows how it came to that; that it did is the more important news.
+                let _ = self.save_plot();
                 return Err(TrainError::Diverged {
                     step: self.steps,
                     loss_d: stats.loss_d,
@@ -159,10 +208,10 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
                 });
             }
             if self.averages.due() {
-                self.progress(epoch)?;
+                self.progress(epoch);
+                self.metrics.flush()?;
             }
-            let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if late || Some(self.steps) == self.config.max_steps {
+            if self.clock.is_over() || Some(self.steps) == self.config.max_steps {
                 return Ok(true);
             }
             if last_of_epoch {
@@ -186,18 +235,23 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         self.gan.step(real, latents).map_err(TrainError::device)
     }
 
-    /// Reports the averages since the last report, if there is anything new.
-    fn progress(&mut self, epoch: u64) -> Result<(), TrainError> {
-        if let Some(averages) = self.averages.take() {
-            (self.report)(Event::Progress {
-                epoch,
-                epochs: self.config.num_epochs,
-                step: self.steps,
-                averages,
-            });
-            self.metrics.flush()?;
-        }
+    /// Keeps and tells what a step of so many images came to.
+    fn record_step(&mut self, epoch: u64, stats: StepStats, images: usize) -> Result<(), TrainError> {
+        let (epochs, step, images_seen) = (self.config.num_epochs, self.steps, self.images_seen);
+        let metrics = Metrics { epoch, step, images_seen, stats };
+        self.metrics.write(&metrics, self.averages.add(&metrics, images))?;
+        self.history.push(step, epoch, stats.loss_d, stats.loss_g);
+        let steps = self.clock.last_step(step).map_or(self.last_step, |last| last.min(self.last_step));
+        (self.report)(Event::Step(Step { epoch, epochs, step, steps, images_seen, stats }));
         Ok(())
+    }
+
+    /// Reports the averages since the last report, if there is anything new.
+    fn progress(&mut self, epoch: u64) {
+        if let Some(averages) = self.averages.take() {
+            let epochs = self.config.num_epochs;
+            (self.report)(Event::Progress { epoch, epochs, step: self.steps, averages });
+        }
     }
 
     /// Draws the images of the seeds from `--seed` on, the same ones each time.
@@ -208,6 +262,15 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         let picture = grid::grid(images.view(), grid::square_columns(GRID_IMAGES));
         let path = self.config.output_dir.join(format!("generated_epoch_{epoch}.png"));
         self.saved(path.clone(), grid::save_png(&picture, &path))
+    }
+
+    /// Draws the losses so far, once there are enough for a line.
+    fn save_plot(&mut self) -> Result<(), TrainError> {
+        let path = plot_path(self.config);
+        if plot::save(&self.history, &path)? {
+            (self.report)(Event::Saved(path));
+        }
+        Ok(())
     }
 
     /// Saves both networks.

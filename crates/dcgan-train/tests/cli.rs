@@ -69,7 +69,10 @@ fn a_run_leaves_checkpoints_grids_and_metrics() {
         names(&folder.path().join("checkpoints")),
         ["discriminator_final.safetensors", "generator_final.safetensors"]
     );
-    assert_eq!(names(&folder.path().join("outputs")), ["generated_epoch_1.png", "metrics.jsonl"]);
+    assert_eq!(
+        names(&folder.path().join("outputs")),
+        ["generated_epoch_1.png", "metrics.jsonl", "training_loss.png"]
+    );
 
     let (spec, checkpoint) =
         Checkpoint::load_generator(&folder.path().join("checkpoints/generator_final.safetensors")).unwrap();
@@ -140,7 +143,7 @@ fn intervals_short_batches_and_broken_files() {
     assert!(saved.iter().all(|name| names(&folder.path().join("checkpoints")).contains(name)));
     assert_eq!(
         names(&folder.path().join("outputs")),
-        ["generated_epoch_2.png", "generated_epoch_4.png", "metrics.jsonl"]
+        ["generated_epoch_2.png", "generated_epoch_4.png", "metrics.jsonl", "training_loss.png"]
     );
     let path = folder.path().join("checkpoints/generator_final.safetensors");
     let (_, checkpoint) = Checkpoint::load_generator(&path).unwrap();

@@ -1,0 +1,114 @@
+//! What `dcgan-train` draws on a terminal: a real one as far as the program can tell, with a screen that is read.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::Read;
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use tempfile::TempDir;
+
+const ROWS: u16 = 24;
+
+/// Everything that a run of a few steps sends to a terminal of so many columns.
+fn sent(columns: u16, variables: &[(&str, &str)], more: &[&str]) -> String {
+    let folder = TempDir::new().unwrap();
+    let size = PtySize { rows: ROWS, cols: columns, pixel_width: 0, pixel_height: 0 };
+    let pty = native_pty_system().openpty(size).unwrap();
+    let mut command = CommandBuilder::new(assert_cmd::cargo::cargo_bin!("dcgan-train"));
+    command.cwd(folder.path());
+    command.args([
+        "--dataset",
+        "shapes",
+        "--arch",
+        "dcgan32-small",
+        "--batch-size",
+        "8",
+        "--max-steps",
+        "20",
+    ]);
+    command.args(more);
+    command.env_remove("NO_COLOR");
+    command.env("TERM", "xterm-256color");
+    variables.iter().for_each(|(name, value)| command.env(name, value));
+    let mut child = pty.slave.spawn_command(command).unwrap();
+    drop(pty.slave);
+    let mut bytes = Vec::new();
+    // Some systems end it with an error when the program has gone.
+    let _ = pty.master.try_clone_reader().unwrap().read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(child.wait().unwrap().success(), "{text}");
+    assert!(fs::exists(folder.path().join("checkpoints/generator_final.safetensors")).unwrap());
+    text
+}
+
+/// The rows of the screen after all that.
+fn screen(columns: u16, sent: &str) -> Vec<String> {
+    let mut parser = vt100::Parser::new(ROWS, columns, 0);
+    parser.process(sent.as_bytes());
+    parser.screen().contents().lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn has_colours(sent: &str) -> bool {
+    sent.contains("\x1b[3") || sent.contains("\x1b[1")
+}
+
+#[test]
+fn a_terminal_has_a_bar_below_the_lines() {
+    let sent = sent(80, &[], &[]);
+    assert!(has_colours(&sent), "{sent:?}");
+    let lines = screen(80, &sent);
+    let expected = [
+        "device: ",
+        "training dcgan32-small on shapes: 10000 images",
+        "saved checkpoints/generator_final.safetensors",
+        "saved checkpoints/discriminator_final.safetensors",
+        "saved outputs/generated_epoch_1.png",
+        "saved outputs/training_loss.png",
+        "epoch 1/100  took 00:0",
+        "loss D ",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, start) in lines.iter().zip(expected) {
+        assert!(line.starts_with(start), "{lines:#?}");
+    }
+    assert!(lines[6].contains("step 20/20  [====") && lines[6].ends_with("=]"), "{lines:#?}");
+    assert!(
+        ["loss G ", "D(x) ", "D(G(z)) ", " images/s"].iter().all(|part| lines[7].contains(part)),
+        "{lines:#?}"
+    );
+    // While it goes on, it says how long it will.
+    assert!(sent.contains(" left  step "), "{sent:?}");
+}
+
+#[test]
+fn a_narrow_terminal_is_no_mess() {
+    for columns in [60, 40, 20] {
+        let lines = screen(columns, &sent(columns, &[], &[]));
+        let bars =
+            lines.iter().filter(|line| line.contains("epoch 1/100") || line.contains("loss D ")).count();
+        assert_eq!(bars, 2, "{columns}: {lines:#?}");
+        assert!(
+            lines[lines.len() - 2].starts_with("epoch 1/100")
+                && lines[lines.len() - 1].starts_with("loss D ")
+        );
+    }
+}
+
+#[test]
+fn no_color_is_a_bar_without_colours() {
+    let plain = sent(80, &[("NO_COLOR", "1")], &[]);
+    assert!(!has_colours(&plain) && plain.contains("\x1b["), "{plain:?}");
+    assert!(screen(80, &plain)[6].contains("step 20/20  [==="));
+    assert!(has_colours(&sent(80, &[("NO_COLOR", "")], &[])), "an empty one asks for nothing");
+}
+
+#[test]
+fn a_dumb_terminal_gets_plain_lines() {
+    let sent = sent(80, &[("TERM", "dumb")], &[]);
+    assert!(!sent.contains('\x1b') && sent.contains("epoch 1/100  step 20  loss D "), "{sent:?}");
+}
+
+#[test]
+fn quiet_is_quiet_on_a_terminal_too() {
+    assert_eq!(sent(80, &[], &["--quiet"]), "");
+}
