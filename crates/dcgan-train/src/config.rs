@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::adam::AdamConfig;
 use crate::arch::Arch;
-use crate::data::DatasetKind;
+use crate::data::{DatasetKind, DownloadConfig};
 use crate::gan::GanConfig;
 
 /// Settings of a training run: the flags of `dcgan-train`, with their defaults.
@@ -23,10 +23,13 @@ pub struct TrainConfig {
     /// Folder of the dataset; `shapes` needs none
     #[arg(long, alias = "data_dir", value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
+    /// What to do where the dataset is missing
+    #[command(flatten)]
+    pub download: DownloadConfig,
     /// The networks to train
     #[arg(long, default_value = "dcgan64")]
     pub arch: Arch,
-    /// Images a batch; an epoch's last batch has what is left
+    /// Images a batch, up to those of the dataset; an epoch's last batch has what is left
     #[arg(long, alias = "batch_size", value_name = "N", allow_negative_numbers = true, default_value = "128", value_parser = whole::<usize>(1..))]
     pub batch_size: usize,
     /// Passes over the dataset

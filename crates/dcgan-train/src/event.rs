@@ -11,6 +11,20 @@ use crate::metrics::Average;
 /// Something that happened; as text, a line for people.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// A file of the dataset arrives: told up to ten times a second.
+    Downloading {
+        /// The file's name.
+        file: String,
+        /// Bytes that are there, those of an earlier run included.
+        received: u64,
+        /// Bytes of the whole file, where they are known.
+        total: Option<u64>,
+    },
+    /// A file of the dataset is there, whole and checked.
+    Downloaded {
+        /// The file's name.
+        file: String,
+    },
     /// The data is open and training begins.
     Started {
         /// The architecture's name.
@@ -21,7 +35,7 @@ pub enum Event {
         images: usize,
         /// Steps an epoch, if none of them is broken.
         steps_per_epoch: u64,
-        /// Images a step: fewer than asked for where the dataset is smaller than that.
+        /// Images a step; an epoch's last one has what is left.
         batch_size: usize,
     },
     /// A step was made.
@@ -46,20 +60,6 @@ pub enum Event {
     },
     /// A file was written.
     Saved(PathBuf),
-    /// A file of the dataset comes in; told about ten times a second.
-    Downloading {
-        /// Its name.
-        file: String,
-        /// Bytes that are here, those of an earlier try included.
-        received: u64,
-        /// Bytes of the whole file, where the server says so.
-        total: Option<u64>,
-    },
-    /// A file of the dataset is here as a whole.
-    Downloaded {
-        /// Its name.
-        file: String,
-    },
 }
 
 /// A step, and where in the run it stands.

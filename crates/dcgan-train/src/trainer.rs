@@ -12,7 +12,7 @@ use dcgan_core::{grid, latent};
 use crate::arch::{Architecture, ForArchitecture};
 use crate::batch::{images_from_bytes, random_latents};
 use crate::config::TrainConfig;
-use crate::data::{Batch, Loader, LoaderConfig, epoch_batches};
+use crate::data::{Batch, DataError, Loader, LoaderConfig, epoch_batches};
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::event::{Event, Step};
@@ -48,8 +48,9 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
 
     fn run<A: Architecture>(self, name: &'static str) -> Self::Output {
         let Self { config, device, report } = self;
-        let dataset = config.dataset.open(&config.data_dir, A::SIDE)?;
+        let dataset = config.dataset.open(&config.data_dir, A::SIDE, &config.download, report)?;
         let images = dataset.len();
+        check_batch_size(config, images)?;
         let mut loader = Loader::start(dataset, loader_config::<A>(config))?;
         // Data that cannot be used is known before anything of an earlier run is replaced.
         let first = Some(loader.next_batch()?);
@@ -62,7 +63,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             dataset: config.dataset.name(),
             images,
             steps_per_epoch,
-            batch_size: config.batch_size.min(images),
+            batch_size: config.batch_size,
         });
         let gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
         // As its metrics, an earlier run's plot goes: it must not pass for this run's.
@@ -94,6 +95,16 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
 
 fn plot_path(config: &TrainConfig) -> PathBuf {
     config.output_dir.join("training_loss.png")
+}
+
+/// A batch that the dataset cannot fill would be trained on as a smaller one than was asked for.
+fn check_batch_size(config: &TrainConfig, images: usize) -> Result<(), DataError> {
+    let batch_size = config.batch_size;
+    if batch_size > images {
+        let dataset = config.dataset.describe(&config.data_dir);
+        return Err(DataError::BatchSize { batch_size, dataset, images });
+    }
+    Ok(())
 }
 
 fn loader_config<A: Architecture>(config: &TrainConfig) -> LoaderConfig {

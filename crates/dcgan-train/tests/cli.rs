@@ -205,6 +205,7 @@ fn wrong_flags_are_usage_errors() {
         fails(&folder, &[flag, value], 2, &[flag, value]);
     }
     fails(&folder, &["--arch", "none"], 2, &["dcgan64", "dcgan64-small", "dcgan32", "dcgan32-gray"]);
+    fails(&folder, &["--dataset", "none"], 2, &["cifar10", "mnist", "folder", "shapes"]);
     fails(&folder, &["sample"], 2, &["--checkpoint"]);
     fails(&folder, &["sample", "--checkpoint", "x", "--num-images", "0"], 2, &["--num-images"]);
     assert_eq!(names(folder.path()), [""; 0], "nothing is written");
@@ -213,9 +214,53 @@ fn wrong_flags_are_usage_errors() {
 #[test]
 fn missing_data_says_what_to_put_where() {
     let folder = TempDir::new().unwrap();
-    fails(&folder, &["--dataset", "cifar10"], 1, &["data_batch_1.bin", "data"]);
-    fails(&folder, &["--dataset", "folder", "--data-dir", "nowhere"], 1, &["nowhere"]);
+    let cifar10 = ["data_batch_1.bin", "data_batch_5.bin", "data/cifar-10-batches-bin", "--no-download"];
+    fails(&folder, &["--dataset", "cifar10", "--no-download"], 1, &cifar10);
+    let mnist = ["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "data/MNIST/raw", "--no-download"];
+    fails(&folder, &["--dataset", "mnist", "--no-download"], 1, &mnist);
+    fails(&folder, &["--dataset", "folder", "--data-dir", "nowhere"], 1, &["nowhere", "--data-dir"]);
     assert_eq!(names(folder.path()), [""; 0], "nothing is written");
+
+    fs::create_dir(folder.path().join("data")).unwrap();
+    fails(&folder, &["--dataset", "cifar10", "--no-download"], 1, &cifar10);
+    fails(&folder, &["--dataset", "mnist", "--no-download"], 1, &mnist);
+    fails(&folder, &["--dataset", "folder"], 1, &["no images in data", ".png", ".jpg", "--data-dir"]);
+    assert_eq!(names(folder.path()), ["data"], "nothing else is written");
+}
+
+#[test]
+fn damaged_data_is_named_with_what_was_expected_and_found() {
+    let header = |count: u32| [0x803, count, 28, 28].map(u32::to_be_bytes).concat();
+    let lies = [header(60_000), vec![0; 784]].concat();
+    for (dataset, name, content, parts) in [
+        ("cifar10", "data_batch_2.bin", vec![], ["found 0 bytes", "3073", "again"]),
+        ("cifar10", "data_batch_2.bin", vec![0; 5000], ["found 5000 bytes", "3073", "again"]),
+        ("mnist", "train-images-idx3-ubyte", vec![], ["a header of 16 bytes", "an empty file", "remove it"]),
+        ("mnist", "train-images-idx3-ubyte", lies, ["60000 images", "found 784", "remove it"]),
+        ("mnist", "train-images-idx3-ubyte.gz", vec![0x1f, 0x8b, 8], ["gzip", "found", "remove it"]),
+    ] {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        fs::write(folder.path().join("data").join(name), &content).unwrap();
+        fails(&folder, &["--dataset", dataset], 1, &[&format!("data/{name}"), parts[0], parts[1], parts[2]]);
+        assert_eq!(names(folder.path()), ["data"], "nothing else is written");
+    }
+}
+
+#[test]
+fn a_batch_larger_than_the_dataset_is_refused() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    fs::write(folder.path().join("data/data_batch_1.bin"), vec![0; 3 * 3073]).unwrap();
+    let expected = "--batch-size 4: the dataset cifar10 in data has 3 images, use --batch-size 3 or less";
+    fails(&folder, &["--batch-size", "4"], 1, &[expected]);
+    let expected = "--batch-size 10001: the dataset shapes has 10000 images, use --batch-size 10000 or less";
+    fails(&folder, &["--dataset", "shapes", "--batch-size", "10001"], 1, &[expected]);
+    assert_eq!(names(folder.path()), ["data"], "nothing else is written");
+
+    let exact = ["--arch", "dcgan32-small", "--batch-size", "3", "--num-epochs", "2"];
+    let (text, code) = run(&folder, &exact);
+    assert!(code == 0 && text.contains("1 steps an epoch, 3 images a step"), "{text}");
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -254,7 +299,7 @@ fn a_failure_keeps_the_weights_and_the_records_of_an_earlier_run() {
     let metrics = bytes(&folder, "outputs/metrics.jsonl");
     fs::create_dir(folder.path().join("data")).unwrap();
     fs::write(folder.path().join("data/broken.png"), b"no picture").unwrap();
-    fails(&folder, &["--dataset", "folder"], 1, &["broken.png"]);
+    fails(&folder, &["--dataset", "folder", "--batch-size", "1"], 1, &["broken.png"]);
     assert!(!metrics.is_empty() && metrics == bytes(&folder, "outputs/metrics.jsonl"));
 }
 

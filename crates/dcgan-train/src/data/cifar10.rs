@@ -1,21 +1,31 @@
 //! CIFAR-10's binary version.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use dcgan_core::input;
 use image::{DynamicImage, RgbImage};
 
-use super::{DataError, Dataset};
+use crate::event::Event;
+
+use super::download::{self, DownloadConfig, RemoteFile, Source};
+use super::unpack::Selection;
+use super::{DataError, Dataset, open_if_there};
 
 /// The files that hold training images.
-pub(super) const FILES: [&str; 5] =
+const FILES: [&str; 5] =
     ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
 
 /// The folder that the archive unpacks to.
-pub(super) const SUBFOLDER: &str = "cifar-10-batches-bin";
+const SUBFOLDER: &str = "cifar-10-batches-bin";
+
+/// The archive of the binary version.
+const ARCHIVE: &str = "cifar-10-binary.tar.gz";
+
+/// What is taken out of the archive; its bounds are about twice what the published one holds.
+const SELECTION: Selection =
+    Selection { folder: SUBFOLDER, files: &FILES, max_file_bytes: 64 << 20, max_total_bytes: 400 << 20 };
 
 /// Bytes of a record: a label, then the red, the green and the blue plane, each row by row.
 pub(super) const RECORD: u64 = 1 + 3 * PLANE as u64;
@@ -34,6 +44,51 @@ pub struct Cifar10 {
 }
 
 impl Cifar10 {
+    /// The archive on its author's page, with the MD5 checksum published there.
+    pub const SOURCE: Source<'static> = Source {
+        url: "https://www.cs.toronto.edu/~kriz/",
+        files: &[RemoteFile { name: ARCHIVE, bytes: 170_052_171, md5: "c32a1d4ab5d03f1284b67883e8d87530" }],
+    };
+
+    /// [Opens](Cifar10::open) the files, or [downloads](Cifar10::download) them first where there are none.
+    ///
+    /// An archive that is in `data_dir` already is unpacked even where downloads are forbidden.
+    ///
+    /// # Errors
+    /// As those two.
+    pub fn open_or_download(
+        data_dir: &Path,
+        config: &DownloadConfig,
+        report: &mut dyn FnMut(Event),
+    ) -> Result<Self, DataError> {
+        match Self::open(data_dir) {
+            Err(DataError::Missing { .. }) if !config.no_download || data_dir.join(ARCHIVE).exists() => {
+                Self::download(data_dir, &Self::SOURCE, config, report)?;
+                Self::open(data_dir)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Downloads the archive of `source` to `data_dir` and unpacks the training images to its
+    /// `cifar-10-batches-bin`, which appears only when all of them are there.
+    ///
+    /// # Errors
+    /// When the archive cannot be fetched, has another checksum, or holds something else than it should.
+    pub fn download(
+        data_dir: &Path,
+        source: &Source,
+        config: &DownloadConfig,
+        report: &mut dyn FnMut(Event),
+    ) -> Result<(), DataError> {
+        download::fetch(source, data_dir, config, report)
+            .map_err(|error| DataError::Download { error, place: place(data_dir) })?;
+        for file in source.files {
+            SELECTION.unpack(&data_dir.join(file.name), data_dir)?;
+        }
+        Ok(())
+    }
+
     /// Opens the files in `data_dir` itself or else in its `cifar-10-batches-bin`.
     ///
     /// # Errors
@@ -48,8 +103,17 @@ impl Cifar10 {
                 return Ok(Self { files });
             }
         }
-        Err(DataError::NoCifar10 { folder: data_dir.to_owned() })
+        Err(DataError::Missing { dataset: "CIFAR-10", place: place(data_dir) })
     }
+}
+
+/// Which files are looked for, and where.
+fn place(data_dir: &Path) -> String {
+    let ([first, .., last], folder) = (FILES, data_dir.display());
+    format!(
+        "{first} to {last} (at least one of them) in {folder} or {folder}/{SUBFOLDER}, or {ARCHIVE} (the \
+         binary version of https://www.cs.toronto.edu/~kriz/cifar.html) in {folder}"
+    )
 }
 
 impl Dataset for Cifar10 {
@@ -80,16 +144,8 @@ struct RecordFile {
 impl RecordFile {
     /// `None` when there is no such file.
     fn open(path: PathBuf) -> Result<Option<Self>, DataError> {
-        let opened = input::check(&path).and_then(|()| File::open(&path));
-        let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
-        let (metadata, file) = match opened {
-            Ok(opened) => opened,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(None);
-            }
-            Err(reason) => return Err(DataError::Read { path, reason }),
-        };
-        let size = metadata.len();
+        let Some(file) = open_if_there(&path)? else { return Ok(None) };
+        let size = file.metadata().map_err(|reason| DataError::Read { path: path.clone(), reason })?.len();
         if size == 0 || size % RECORD != 0 {
             return Err(DataError::Cifar10Size { path, size });
         }

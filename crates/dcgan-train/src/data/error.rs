@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use image::ImageError;
 
+use super::download::DownloadError;
+use super::unpack::UnpackError;
 use super::{cifar10, folder};
 
 /// Why images cannot be loaded. Each message is complete: it contains its cause, so there is no `source`.
@@ -20,7 +22,7 @@ pub enum DataError {
     },
     /// The folder of the images cannot be listed.
     #[error(
-        "cannot read the folder {} of --data-dir: {reason}; expected a folder of image files",
+        "cannot read the folder {}: {reason}; expected a folder of image files, name it with --data-dir",
         path.display()
     )]
     Folder {
@@ -29,20 +31,28 @@ pub enum DataError {
         /// What the operating system said.
         reason: io::Error,
     },
-    /// None of CIFAR-10's training files is there.
+    /// None of a published dataset's files is there, and they may not be downloaded.
     #[error(
-        "no CIFAR-10 files: expected {first} to {last} (at least one of them) in {folder} or {folder}/{subfolder}; \
-         unpack CIFAR-10's binary version (cifar-10-binary.tar.gz of \
-         https://www.cs.toronto.edu/~kriz/cifar.html) there, or train on another dataset: shapes needs no files",
-        first = cifar10::FILES[0],
-        last = cifar10::FILES[4],
-        folder = folder.display(),
-        subfolder = cifar10::SUBFOLDER,
+        "no {dataset} files: expected {place}; put them there, have them downloaded (without --no-download), \
+         or train on another dataset: shapes needs no files"
     )]
-    NoCifar10 {
-        /// The folder that was searched.
-        folder: PathBuf,
+    Missing {
+        /// The dataset.
+        dataset: &'static str,
+        /// Which files were looked for, and where.
+        place: String,
     },
+    /// A published dataset cannot be downloaded.
+    #[error("{error}{}", without_download(error, place))]
+    Download {
+        /// What went wrong.
+        error: DownloadError,
+        /// Which files are looked for, and where.
+        place: String,
+    },
+    /// A downloaded archive cannot be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
     /// A CIFAR-10 file does not consist of whole records.
     #[error(
         "{}: found {size} bytes, expected a multiple of {record} above 0 (1 label byte and 3 x 1024 colour \
@@ -57,9 +67,24 @@ pub enum DataError {
         /// Its size in bytes.
         size: u64,
     },
+    /// A file is none of MNIST's training images.
+    #[error(
+        "{}: expected {expected}, found {found}: the file is damaged or another one; put MNIST's \
+         train-images-idx3-ubyte there (as it is or as .gz), or remove it to have it downloaded",
+        path.display(),
+    )]
+    Mnist {
+        /// The file.
+        path: PathBuf,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A folder without any image.
     #[error(
-        "no images in {}: expected files ending in {} in it or in folders below it",
+        "no images in {}: expected files ending in {} in it or in folders below it; name the folder of your \
+         images with --data-dir",
         folder.display(),
         folder::EXTENSIONS.map(|extension| format!(".{extension}")).join(", "),
     )]
@@ -101,6 +126,16 @@ pub enum DataError {
         /// The last picture's failure.
         last: String,
     },
+    /// A batch that no epoch can fill.
+    #[error("--batch-size {batch_size}: {dataset} has {images} images, use --batch-size {images} or less")]
+    BatchSize {
+        /// Images asked for.
+        batch_size: usize,
+        /// The dataset and its place.
+        dataset: String,
+        /// Images there are.
+        images: usize,
+    },
     /// A setting that cannot work.
     #[error("{what}: expected {expected}, found {found}")]
     Setting {
@@ -126,4 +161,15 @@ pub enum DataError {
     /// A batch was asked for after an error had ended the loading.
     #[error("no more images: loading ended with an earlier error")]
     Ended,
+}
+
+/// What to do where a server does not give the files.
+fn without_download(error: &DownloadError, place: &str) -> String {
+    match error {
+        DownloadError::Failed { .. } => format!(
+            "; try again, name another server with --download-url, or put the files there without a download: \
+             {place}"
+        ),
+        _ => String::new(),
+    }
 }

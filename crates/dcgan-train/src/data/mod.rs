@@ -1,6 +1,7 @@
 //! Real images as training batches: from a folder on disk to bytes `[N, C, S, S]`, ahead of training.
 //!
-//! - [`Dataset`] is where pictures come from: [`Cifar10`], [`Folder`] or [`Shapes`]
+//! - [`Dataset`] is where pictures come from: [`Cifar10`], [`Mnist`], [`Folder`] or [`Shapes`]
+//! - [`download`] fetches the published ones where they are missing
 //! - [`Fitter`] brings a picture of any size and colour to the architecture's
 //! - [`Loader`] shuffles, decodes, fits and batches on a thread of its own
 //!
@@ -17,27 +18,38 @@
 //! # Ok::<(), dcgan_train::data::DataError>(())
 //! ```
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
+use dcgan_core::input;
 use image::DynamicImage;
+
+use crate::event::Event;
 
 mod cache;
 mod cifar10;
+pub mod download;
 mod epoch;
 mod error;
 mod fit;
 mod folder;
 mod jpeg;
 mod loader;
+mod mnist;
 mod outline;
 mod shapes;
+mod unpack;
 
 pub use cifar10::Cifar10;
+pub use download::DownloadConfig;
 pub use error::DataError;
 pub use fit::Fitter;
 pub use folder::Folder;
 pub use loader::{Batch, Loader, LoaderConfig, epoch_batches};
+pub use mnist::Mnist;
 pub use shapes::Shapes;
+pub use unpack::UnpackError;
 
 /// A numbered collection of pictures of any size.
 ///
@@ -64,8 +76,10 @@ pub trait Dataset: Send {
 /// The datasets by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum DatasetKind {
-    /// CIFAR-10, the binary version
+    /// CIFAR-10, the binary version; downloaded where it is missing
     Cifar10,
+    /// MNIST, the training digits, gray; downloaded where it is missing
+    Mnist,
     /// Any tree of PNG, JPEG, WebP and BMP files
     Folder,
     /// Drawn by the program: no file is needed
@@ -77,20 +91,49 @@ impl DatasetKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cifar10 => "cifar10",
+            Self::Mnist => "mnist",
             Self::Folder => "folder",
             Self::Shapes => "shapes",
         }
     }
 
+    /// What a message calls the dataset in `data_dir`.
+    pub fn describe(self, data_dir: &Path) -> String {
+        match self {
+            Self::Shapes => format!("the dataset {}", self.name()),
+            _ => format!("the dataset {} in {}", self.name(), data_dir.display()),
+        }
+    }
+
     /// Opens the dataset in `data_dir`, which [`DatasetKind::Shapes`] ignores; it draws at `size` instead.
     ///
+    /// A published dataset that is missing is downloaded first, as `download` says; `report` is told how far
+    /// that is.
+    ///
     /// # Errors
-    /// When the folder holds no such dataset, or a damaged one; the message says what to put where.
-    pub fn open(self, data_dir: &Path, size: usize) -> Result<Box<dyn Dataset>, DataError> {
+    /// When the folder holds no such dataset, or a damaged one; the message says what to put where. When it
+    /// cannot be downloaded; what arrived is kept for the next time.
+    pub fn open(
+        self,
+        data_dir: &Path,
+        size: usize,
+        download: &DownloadConfig,
+        report: &mut dyn FnMut(Event),
+    ) -> Result<Box<dyn Dataset>, DataError> {
         Ok(match self {
-            Self::Cifar10 => Box::new(Cifar10::open(data_dir)?),
+            Self::Cifar10 => Box::new(Cifar10::open_or_download(data_dir, download, report)?),
+            Self::Mnist => Box::new(Mnist::open_or_download(data_dir, download, report)?),
             Self::Folder => Box::new(Folder::open(data_dir)?),
             Self::Shapes => Box::new(Shapes::new(size)?),
         })
+    }
+}
+
+/// A file of a dataset; `None` when there is none of this name.
+fn open_if_there(path: &Path) -> Result<Option<File>, DataError> {
+    match input::check(path).and_then(|()| File::open(path)) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(reason) => Err(DataError::Read { path: path.to_owned(), reason }),
     }
 }
