@@ -1,18 +1,16 @@
 //! Which engine runs the model: ONNX Runtime where the machine has one, else the embedded tract.
 
-use std::env;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ort::environment::Environment;
 use ort::sys::OrtApi;
 
-use crate::cache;
 use crate::library::{LibraryError, OnnxRuntime};
+use crate::search::{self, Candidate, LIBRARY_VARIABLE, Place};
 
-/// The environment variable that names ONNX Runtime's library, the one that `ort` reads too.
-pub const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
+/// The [name](Engine::name) of the embedded engine.
+pub(crate) const TRACT: &str = "tract";
 
 /// Which engine may be started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,17 +40,9 @@ pub struct EngineConfig {
 pub struct Engine {
     pub(crate) environment: Environment,
     pub(crate) threads: Option<NonZeroUsize>,
+    name: String,
     description: String,
     warnings: Vec<String>,
-}
-
-/// Who named a library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NamedBy {
-    /// [`EngineConfig::library`], the flag `--onnxruntime`.
-    Flag,
-    /// [`LIBRARY_VARIABLE`].
-    Variable,
 }
 
 /// No engine could be started.
@@ -65,7 +55,7 @@ pub enum EngineError {
     )]
     Library {
         /// Who named it.
-        named_by: NamedBy,
+        named_by: Place,
         /// What is wrong with it.
         source: LibraryError,
     },
@@ -100,7 +90,7 @@ pub enum EngineError {
 
 impl Engine {
     /// Starts an engine. ONNX Runtime is, in this order, [`EngineConfig::library`], the one that
-    /// [`LIBRARY_VARIABLE`] names, the one in the [cache], the one on the system's library path.
+    /// [`LIBRARY_VARIABLE`] names, the one in the [cache](crate::cache), the one on the system's library path.
     ///
     /// # Errors
     /// [`EngineError`] if the library that the configuration or the variable names cannot be used, if none is found
@@ -112,23 +102,52 @@ impl Engine {
             EngineChoice::Tract => None,
             EngineChoice::Auto | EngineChoice::OnnxRuntime => find(config, &mut warnings)?,
         };
-        let (api, description) = match found {
-            Some(Found { runtime, place }) => {
-                let description = format!("ONNX Runtime {} ({place})", runtime.version());
-                (runtime.into_api(), description)
-            }
-            None if config.choice == EngineChoice::OnnxRuntime => {
-                return Err(EngineError::NoOnnxRuntime { passed_over: warnings });
-            }
-            None => (tract_api(config.choice, &warnings)?, "tract (embedded)".to_owned()),
+        let engine = match (found, config.choice) {
+            (Some((candidate, runtime)), _) => Self::with_library(&candidate, runtime)?,
+            (None, EngineChoice::Auto) if cfg!(feature = "tract") => Self::embedded()?,
+            (None, EngineChoice::Tract) => Self::embedded()?,
+            (None, _) => return Err(EngineError::NoOnnxRuntime { passed_over: warnings }),
         };
+        Ok(Self { threads: config.threads, warnings, ..engine })
+    }
+
+    /// Starts an ONNX Runtime that was found.
+    pub(crate) fn with_library(candidate: &Candidate, runtime: OnnxRuntime) -> Result<Self, EngineError> {
+        let name = format!("ONNX Runtime {}", runtime.version());
+        let description = match candidate.place {
+            Place::System => format!("{name} (from the system's library path)"),
+            _ => format!("{name} ({})", candidate.path.display()),
+        };
+        Self::with_api(runtime.into_api(), name, description)
+    }
+
+    /// Starts tract.
+    #[cfg(feature = "tract")]
+    pub(crate) fn embedded() -> Result<Self, EngineError> {
+        Self::with_api(ort_tract::api(), TRACT.to_owned(), format!("{TRACT} (embedded)"))
+    }
+
+    /// This build has no tract.
+    #[cfg(not(feature = "tract"))]
+    pub(crate) fn embedded() -> Result<Self, EngineError> {
+        Err(EngineError::NoTract)
+    }
+
+    fn with_api(api: OrtApi, name: String, description: String) -> Result<Self, EngineError> {
         if !ort::set_api(api) {
             return Err(EngineError::AlreadyStarted);
         }
         match ort::init().with_name("dcgan-infer").with_telemetry(false).build() {
-            Ok(environment) => Ok(Self { environment, threads: config.threads, description, warnings }),
+            Ok(environment) => {
+                Ok(Self { environment, threads: None, name, description, warnings: Vec::new() })
+            }
             Err(source) => Err(EngineError::Start { description, source }),
         }
+    }
+
+    /// Which engine this is, such as `ONNX Runtime 1.32.0` or `tract`.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Which engine this is and where it comes from, such as `ONNX Runtime 1.32.0 (path)` or `tract (embedded)`.
@@ -142,70 +161,29 @@ impl Engine {
     }
 }
 
-struct Found {
-    runtime: OnnxRuntime,
-    place: String,
-}
-
-/// The first ONNX Runtime of the search order. A library that the user named has to do; one that happens to lie in
-/// the cache or the system need not.
-fn find(config: &EngineConfig, warnings: &mut Vec<String>) -> Result<Option<Found>, EngineError> {
-    let variable = env::var_os(LIBRARY_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-    let named = config.library.clone().map(|path| (NamedBy::Flag, path));
-    if let Some((named_by, path)) = named.or(variable.map(|path| (NamedBy::Variable, path))) {
-        let runtime = OnnxRuntime::open(&path).map_err(|source| EngineError::Library { named_by, source })?;
-        return Ok(Some(Found { runtime, place: path.display().to_string() }));
-    }
-    Ok(find_cached(warnings).or_else(|| find_system(warnings)))
-}
-
-fn find_cached(warnings: &mut Vec<String>) -> Option<Found> {
-    let path = cache::library_path(&cache::onnxruntime_folder()?);
-    match OnnxRuntime::open(&path) {
-        Ok(runtime) => Some(Found { runtime, place: path.display().to_string() }),
-        Err(LibraryError::Missing { .. }) => None,
-        Err(error) => {
-            warnings.push(format!("{}; `dcgan-infer install --force` replaces it", with_causes(&error)));
-            None
+/// The first ONNX Runtime of the search order.
+fn find(
+    config: &EngineConfig,
+    warnings: &mut Vec<String>,
+) -> Result<Option<(Candidate, OnnxRuntime)>, EngineError> {
+    for candidate in search::candidates(config.library.as_deref()) {
+        match candidate.open() {
+            Ok(runtime) => return Ok(Some((candidate, runtime))),
+            Err(source) if candidate.place.is_named() => {
+                return Err(EngineError::Library { named_by: candidate.place, source });
+            }
+            Err(error) if error.is_absence() => {}
+            Err(error) if candidate.place == Place::Cache => {
+                warnings.push(format!("{}; `dcgan-infer install --force` replaces it", with_causes(&error)));
+            }
+            Err(error) => warnings.push(with_causes(&error)),
         }
     }
+    Ok(None)
 }
 
-fn find_system(warnings: &mut Vec<String>) -> Option<Found> {
-    match OnnxRuntime::open_system() {
-        Ok(runtime) => Some(Found { runtime, place: "from the system's library path".to_owned() }),
-        // The loader says the same of a library that is not there and of one that it cannot load.
-        Err(LibraryError::Load { .. }) => None,
-        Err(error) => {
-            warnings.push(with_causes(&error));
-            None
-        }
-    }
-}
-
-fn with_causes(error: &LibraryError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+/// An error with what caused it, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-#[cfg(feature = "tract")]
-fn tract_api(_choice: EngineChoice, _warnings: &[String]) -> Result<OrtApi, EngineError> {
-    Ok(ort_tract::api())
-}
-
-#[cfg(not(feature = "tract"))]
-fn tract_api(choice: EngineChoice, warnings: &[String]) -> Result<OrtApi, EngineError> {
-    match choice {
-        EngineChoice::Tract => Err(EngineError::NoTract),
-        _ => Err(EngineError::NoOnnxRuntime { passed_over: warnings.to_vec() }),
-    }
-}
-
-impl fmt::Display for NamedBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Flag => "--onnxruntime",
-            Self::Variable => LIBRARY_VARIABLE,
-        })
-    }
 }

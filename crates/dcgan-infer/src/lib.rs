@@ -3,7 +3,8 @@
 //! - [`engine`]: finds ONNX Runtime on the machine, or falls back on the embedded tract
 //! - [`generator`]: opens a `.onnx` file and turns latents into images
 //! - [`mod@install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
-//! - [`cache`] and [`library`]: where that cache is, and the check that a shared library is an ONNX Runtime
+//! - [`search`], [`cache`] and [`library`]: where ONNX Runtime is looked for, where that cache is, and the check that
+//!   a shared library is an ONNX Runtime
 //!
 //! ```no_run
 //! use dcgan_core::latent::latents;
@@ -22,6 +23,7 @@ pub mod generator;
 pub mod install;
 pub mod library;
 mod pip;
+pub mod search;
 mod wheel;
 
 pub use engine::{Engine, EngineChoice, EngineConfig, EngineError};

@@ -12,12 +12,16 @@ use ort::sys::{OrtApi, OrtApiBase};
 /// The oldest minor version of ONNX Runtime 1 that can be used: the one whose interface `ort` was built for.
 pub const OLDEST_MINOR: u32 = ort::MINOR_VERSION;
 
+/// The highest API level that a library is asked for, whatever version it claims to be.
+const HIGHEST_LEVEL: u32 = 1000;
+
 /// An ONNX Runtime, loaded and new enough. Dropping it unloads it.
 #[derive(Debug)]
 pub struct OnnxRuntime {
     api: OrtApi,
     library: Library,
     version: String,
+    level: u32,
 }
 
 /// A file is no ONNX Runtime that can be used.
@@ -28,6 +32,14 @@ pub enum LibraryError {
     Missing {
         /// The library's path.
         path: PathBuf,
+    },
+    /// The system's loader finds none of this name.
+    #[error("the system's library path has no {name}")]
+    Unfound {
+        /// The library's name.
+        name: String,
+        /// What the loader said.
+        source: libloading::Error,
     },
     /// The system's loader refuses it.
     #[error("{} cannot be loaded as a shared library", path.display())]
@@ -46,13 +58,26 @@ pub enum LibraryError {
         reason: &'static str,
     },
     /// Too old for the interface that this program speaks.
-    #[error("{} is ONNX Runtime {found}, 1.{OLDEST_MINOR} or newer is needed", path.display())]
+    #[error(
+        "{} is ONNX Runtime {found} (API level {level}), 1.{OLDEST_MINOR} or newer is needed (API level \
+         {OLDEST_MINOR})",
+        path.display()
+    )]
     Old {
         /// The library's path or name.
         path: PathBuf,
         /// Its version.
         found: String,
+        /// The highest API level that it grants, 0 if none.
+        level: u32,
     },
+}
+
+impl LibraryError {
+    /// Whether there simply is no library.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Unfound { .. })
+    }
 }
 
 impl OnnxRuntime {
@@ -72,15 +97,30 @@ impl OnnxRuntime {
     /// Loads the library that the system's loader finds by name.
     ///
     /// # Errors
-    /// [`LibraryError::Load`] when there is none, the others as in [`OnnxRuntime::open`].
+    /// [`LibraryError::Unfound`] when there is none, the others as in [`OnnxRuntime::open`].
     pub fn open_system() -> Result<Self, LibraryError> {
-        let name = libloading::library_filename("onnxruntime");
-        Self::load(&name, Path::new(&name))
+        let path = Self::system_name();
+        Self::load(path.as_os_str(), &path).map_err(|error| match error {
+            LibraryError::Load { path, source } if finds_nothing(&path, &source) => {
+                LibraryError::Unfound { name: path.display().to_string(), source }
+            }
+            other => other,
+        })
+    }
+
+    /// The name that the system's loader looks for, such as `libonnxruntime.so`.
+    pub fn system_name() -> PathBuf {
+        PathBuf::from(libloading::library_filename("onnxruntime"))
     }
 
     /// What the library calls itself, such as `1.32.0`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The highest API level that the library grants: its minor version, in every release so far.
+    pub fn api_level(&self) -> u32 {
+        self.level
     }
 
     /// The library's interface, for the rest of the process: the library is never unloaded.
@@ -108,13 +148,32 @@ impl OnnxRuntime {
         // SAFETY: both functions of the base are there in every release; the version is a C string in the
         // library's constant data. An interface is granted for a version the library knows, and is then at least
         // as long as that version's table, which is what is copied.
-        let (version, api) = unsafe {
+        let (version, api, level) = unsafe {
             let version = CStr::from_ptr((base.GetVersionString)()).to_string_lossy().into_owned();
-            (version, (base.GetApi)(OLDEST_MINOR).as_ref().cloned())
+            // From the level that the version promises downwards: a library complains on stderr about one beyond it.
+            let mut levels = (1..=minor(&version).min(HIGHEST_LEVEL)).rev();
+            let level = levels.find(|level| !(base.GetApi)(*level).is_null()).unwrap_or(0);
+            (version, (base.GetApi)(OLDEST_MINOR).as_ref().cloned(), level)
         };
         match api {
-            Some(api) => Ok(Self { api, library, version }),
-            None => Err(LibraryError::Old { path: path.to_owned(), found: version }),
+            Some(api) => Ok(Self { api, library, version, level }),
+            None => Err(LibraryError::Old { path: path.to_owned(), found: version, level }),
         }
     }
+}
+
+/// The minor number of a version such as `1.32.0`, 0 for what is none.
+fn minor(version: &str) -> u32 {
+    version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0)
+}
+
+/// Whether the loader says that there is no library of this name. Only Linux's says so, and in other words that one is
+/// there and cannot be loaded.
+fn finds_nothing(name: &Path, error: &libloading::Error) -> bool {
+    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let name = name.display();
+    // glibc's words, then musl's; either may miss another library, which this one needs.
+    !cfg!(target_os = "linux")
+        || said.starts_with(&format!("{name}: cannot open shared object file: No such file"))
+        || said.starts_with(&format!("Error loading shared library {name}: No such file"))
 }

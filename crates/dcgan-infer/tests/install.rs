@@ -6,7 +6,6 @@ mod common;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::thread;
 
 use assert_cmd::Command;
@@ -52,15 +51,11 @@ fn calls(sandbox: &Sandbox) -> Vec<String> {
     calls.lines().map(str::to_owned).collect()
 }
 
-fn target(sandbox: &Sandbox) -> PathBuf {
-    dcgan_infer::cache::library_path(&sandbox.path("cache/onnxruntime"))
-}
-
 #[test]
 fn the_library_is_installed_once_and_used_from_then_on() {
     let sandbox = Sandbox::new();
     set_working_python(&sandbox);
-    let line = format!("ONNX Runtime is installed: {}\n", target(&sandbox).display());
+    let line = format!("ONNX Runtime is installed: {}\n", sandbox.cached_library().display());
     for _ in 0..2 {
         install(&sandbox).assert().success().stdout(line.clone());
     }
@@ -92,7 +87,7 @@ fn a_failed_install_keeps_the_old_library() {
     let sandbox = Sandbox::new();
     set_python(&sandbox, "echo ERROR: No matching distribution found >&2; exit 1");
     fs::create_dir_all(sandbox.path("cache/onnxruntime")).unwrap();
-    fs::write(target(&sandbox), "old").unwrap();
+    fs::write(sandbox.cached_library(), "old").unwrap();
     let said = sandbox.stderr_of_failure(&mut install(&sandbox), 1);
     assert!(
         said.starts_with(
@@ -100,7 +95,7 @@ fn a_failed_install_keeps_the_old_library() {
         )
     );
     assert!(said.ends_with("pip said:\nERROR: No matching distribution found\n"), "{said}");
-    assert_eq!(fs::read_to_string(target(&sandbox)).unwrap(), "old");
+    assert_eq!(fs::read_to_string(sandbox.cached_library()).unwrap(), "old");
 }
 
 #[test]

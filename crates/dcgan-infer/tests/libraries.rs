@@ -3,41 +3,15 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use common::Sandbox;
-
-/// A shared library that says it is ONNX Runtime 1.19.0 and has no newer interface, as that release would.
-const OLD: &str = r#"
-    #include <stddef.h>
-    static const void *get_api(unsigned version) { return version <= 19 ? "" : NULL; }
-    static const char *get_version(void) { return "1.19.0"; }
-    static const struct { const void *(*api)(unsigned); const char *(*version)(void); } base = { get_api, get_version };
-    const void *OrtGetApiBase(void) { return &base; }
-"#;
-
-/// A shared library that is something else.
-const FOREIGN: &str = "int answer(void) { return 42; }";
-
-/// Compiles C code into a shared library.
-fn compile(code: &str, library: &Path) {
-    let source = library.with_extension("c");
-    fs::create_dir_all(library.parent().unwrap()).unwrap();
-    fs::write(&source, code).unwrap();
-    let status = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(library).arg(&source).status();
-    assert!(status.expect("the tests need a C compiler, cc").success());
-}
-
-fn cached(sandbox: &Sandbox) -> PathBuf {
-    dcgan_infer::cache::library_path(&sandbox.path("cache/onnxruntime"))
-}
+use common::fakes::{FOREIGN, OLD, compile};
 
 #[test]
 fn an_old_library_is_refused_with_both_versions() {
     let sandbox = Sandbox::new();
     compile(OLD, &sandbox.path("old.so"));
-    let message = "old.so is ONNX Runtime 1.19.0, 1.24 or newer is needed";
+    let message = "old.so is ONNX Runtime 1.19.0 (API level 19), 1.24 or newer is needed (API level 24)";
     let said = sandbox.stderr_of_failure(sandbox.sample().args(["--onnxruntime", "old.so"]), 1);
     assert!(said.contains("dcgan-infer: --onnxruntime names no ONNX Runtime that can be used"), "{said}");
     assert!(said.contains(message), "{said}");
@@ -74,13 +48,16 @@ fn the_flag_comes_before_the_variable_and_the_variable_before_the_cache() {
     let sandbox = Sandbox::new();
     let library = common::onnxruntime().to_str().unwrap();
     fs::create_dir_all(sandbox.path("cache/onnxruntime")).unwrap();
-    fs::copy(library, cached(&sandbox)).unwrap();
+    fs::copy(library, sandbox.cached_library()).unwrap();
     let engine = |command: &mut assert_cmd::Command| {
         let assert = command.assert().success();
         String::from_utf8(assert.get_output().stderr.clone()).unwrap()
     };
     let said = engine(&mut sandbox.sample());
-    assert!(said.starts_with("engine: ONNX Runtime 1.") && said.contains(cached(&sandbox).to_str().unwrap()));
+    assert!(
+        said.starts_with("engine: ONNX Runtime 1.")
+            && said.contains(sandbox.cached_library().to_str().unwrap())
+    );
     // An empty variable is none.
     assert_eq!(engine(sandbox.sample().env("ORT_DYLIB_PATH", "")), said);
     let said = engine(sandbox.sample().env("ORT_DYLIB_PATH", library));
@@ -111,7 +88,7 @@ fn a_broken_library_in_the_cache_is_passed_over_with_a_warning() {
     }
     let sandbox = Sandbox::new();
     for (code, message) in [(OLD, "is ONNX Runtime 1.19.0"), (FOREIGN, "not ONNX Runtime")] {
-        compile(code, &cached(&sandbox));
+        compile(code, &sandbox.cached_library());
         let assert = sandbox.sample().assert().success();
         let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
         let (warning, rest) = said.split_once('\n').unwrap();
@@ -122,6 +99,26 @@ fn a_broken_library_in_the_cache_is_passed_over_with_a_warning() {
         assert!(warning.ends_with("`dcgan-infer install --force` replaces it"), "{said}");
         assert_eq!(rest, "engine: tract (embedded)\n");
     }
+}
+
+/// The system's too: one that is no library is not one that is not there.
+#[cfg(all(feature = "tract", target_os = "linux"))]
+#[test]
+fn a_broken_library_of_the_system_is_passed_over_with_a_warning() {
+    let sandbox = Sandbox::new();
+    let library = sandbox.path("system/libonnxruntime.so");
+    fs::create_dir(sandbox.path("system")).unwrap();
+    let draw = || {
+        let assert = sandbox.sample().env("LD_LIBRARY_PATH", sandbox.path("system")).assert().success();
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    fs::write(&library, "not a library").unwrap();
+    let said = draw();
+    assert!(said.contains("passed over: libonnxruntime.so cannot be loaded as a shared library: "), "{said}");
+    compile(OLD, &library);
+    let said = draw();
+    assert!(said.contains("passed over: libonnxruntime.so is ONNX Runtime 1.19.0 (API level 19)"), "{said}");
+    assert!(said.ends_with("engine: tract (embedded)\n"), "{said}");
 }
 
 #[test]

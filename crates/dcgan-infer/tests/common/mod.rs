@@ -3,6 +3,7 @@
 // Each binary uses its part.
 #![allow(dead_code)]
 
+pub mod fakes;
 pub mod samples;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,11 @@ impl Sandbox {
     /// A path inside the sandbox.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Where ONNX Runtime lies in the sandbox's cache.
+    pub fn cached_library(&self) -> PathBuf {
+        dcgan_infer::cache::library_path(&self.path("cache/onnxruntime"))
     }
 
     /// The program, with the sandbox as working folder and cache.
