@@ -1,7 +1,7 @@
-//! Images from an exported DCGAN generator, an ONNX file, and nothing else that knows of DCGANs.
+//! Images from an exported generator, an ONNX file of `dcgan-export` or of any other program.
 //!
 //! - [`engine`]: finds ONNX Runtime on the machine, or falls back on the embedded tract
-//! - [`generator`]: opens a `.onnx` file and turns latents into images
+//! - [`generator`]: turns latents into images; [`model_file`]: what a `.onnx` file says of itself
 //! - [`mod@install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
 //! - [`search`], [`cache`] and [`library`]: where ONNX Runtime is looked for, where that cache is, and the check that
 //!   a shared library is an ONNX Runtime
@@ -22,10 +22,12 @@ pub mod engine;
 pub mod generator;
 pub mod install;
 pub mod library;
+pub mod model_file;
 mod pip;
 pub mod search;
 mod wheel;
 
 pub use engine::{Engine, EngineChoice, EngineConfig, EngineError};
-pub use generator::{Generator, GeneratorError};
+pub use generator::{Generator, GeneratorConfig, GeneratorError};
 pub use install::{InstallConfig, InstallError, install};
+pub use model_file::ModelFile;

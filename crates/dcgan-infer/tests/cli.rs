@@ -118,7 +118,7 @@ fn a_model_that_is_none_is_named() {
             ("cut.onnx", "cut.onnx is no whole ONNX model"),
             ("text.onnx", "text.onnx is no whole ONNX model"),
             ("empty.onnx", "empty.onnx is no whole ONNX model"),
-            ("classifier.onnx", "classifier.onnx is no DCGAN generator: expected one output"),
+            ("classifier.onnx", "classifier.onnx is no generator of images: expected an output"),
         ] {
             let mut command = sandbox.dcgan_infer();
             let said = sandbox.stderr_of_failure(command.args(["--model", name]).args(*engine), 1);
@@ -145,10 +145,70 @@ fn an_output_that_cannot_be_written_is_named_and_nothing_is_lost() {
     for output in ["folder.png", "file/picture.png"] {
         let said = sandbox.stderr_of_failure(sandbox.draw().args(["--output", output]), 1);
         assert!(said.contains(&format!("dcgan-infer: cannot write {output}: ")), "{said}");
+        assert!(said.ends_with("; name another file with --output\n"), "{said}");
     }
     assert_eq!(fs::read_to_string(sandbox.path("file")).unwrap(), "precious");
     fs::write(sandbox.path("old.png"), "precious").unwrap();
     let mut command = sandbox.dcgan_infer();
     sandbox.stderr_of_failure(command.args(["--model", "missing.onnx", "--output", "old.png"]), 1);
     assert_eq!(fs::read_to_string(sandbox.path("old.png")).unwrap(), "precious");
+}
+
+/// Not even root writes there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.stderr_of_failure(sandbox.draw().args(["--output", "/proc/picture.png"]), 1);
+    assert!(said.contains("dcgan-infer: cannot write /proc/picture.png: "), "{said}");
+    std::os::unix::fs::symlink("/dev/full", sandbox.path("full.png")).unwrap();
+    let said = sandbox.stderr_of_failure(sandbox.draw().args(["--output", "full.png"]), 1);
+    assert!(
+        said.contains("cannot write full.png: this is a device or a pipe, a file was expected"),
+        "{said}"
+    );
+}
+
+/// A limit on the size of files stands for a full disk: the picture that was there stays, and nothing else comes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_gets_full_is_named_and_nothing_is_lost() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("old.png"), "precious").unwrap();
+    let mut command = assert_cmd::Command::new("sh");
+    let limited = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
+    command.args(["-c", limited, env!("CARGO_BIN_EXE_dcgan-infer")]).current_dir(sandbox.path(""));
+    command.arg("--model").arg(model()).args(["--output", "old.png"]);
+    command.env("DCGAN_CACHE_DIR", sandbox.path("cache"));
+    match cfg!(feature = "tract") {
+        true => command.env_remove("ORT_DYLIB_PATH"),
+        false => command.env("ORT_DYLIB_PATH", common::onnxruntime()),
+    };
+    let said = sandbox.stderr_of_failure(&mut command, 1);
+    assert!(said.contains("dcgan-infer: cannot write old.png: File too large"), "{said}");
+    assert_eq!(fs::read_to_string(sandbox.path("old.png")).unwrap(), "precious");
+    assert_eq!(fs::read_dir(sandbox.path("")).unwrap().count(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_summary_that_cannot_be_printed_is_an_error() {
+    let sandbox = Sandbox::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dcgan-infer"));
+    command.arg("--model").arg(model()).current_dir(sandbox.path("")).stdout(full);
+    command.env("DCGAN_CACHE_DIR", sandbox.path("cache")).env("ORT_DYLIB_PATH", common::onnxruntime());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("dcgan-infer: cannot print the summary: No space left on device"), "{said}");
+}
+
+#[test]
+fn a_picture_that_is_too_large_is_refused_before_it_is_drawn() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.draw_with(&fixture("huge_image.onnx"));
+    let said = sandbox.stderr_of_failure(command.args(["--num-images", "5"]), 1);
+    assert!(said.contains("dcgan-infer: 5 images of 8192x8192 are more than 268435456 pixels"), "{said}");
+    assert!(said.contains("ask for fewer with --num-images"), "{said}");
 }

@@ -4,9 +4,9 @@ mod common;
 
 use std::sync::LazyLock;
 
-use dcgan_infer::{Engine, EngineConfig, Generator};
+use dcgan_infer::{Engine, EngineConfig};
 
-use common::samples;
+use common::{samples, strangers};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     samples::start(&EngineConfig {
@@ -46,7 +46,18 @@ fn do_not_come_from_a_truncated_model() {
 }
 
 #[test]
-fn come_from_a_generator_in_the_range_of_tanh() {
-    let error = Generator::open(&ENGINE, &common::fixture("unit_range.onnx")).unwrap_err();
-    assert!(error.to_string().contains("expected values in [-1, 1], found dcgan.value_range 0,1"), "{error}");
+fn of_strangers_are_what_pytorch_draws() {
+    strangers::draw_what_pytorch_draws(&ENGINE, &[]);
+}
+
+#[test]
+fn of_strangers_are_asked_what_they_leave_open() {
+    strangers::are_asked_what_they_leave_open(&ENGINE);
+    strangers::need_a_latent_size(&ENGINE);
+}
+
+#[test]
+fn of_strangers_have_the_layout_and_the_range_that_is_said() {
+    strangers::have_the_layout_that_is_said(&ENGINE);
+    strangers::have_the_range_that_is_said(&ENGINE);
 }

@@ -7,7 +7,10 @@ use std::sync::LazyLock;
 
 use dcgan_infer::{Engine, EngineChoice, EngineConfig, EngineError};
 
-use common::samples;
+use common::{samples, strangers};
+
+/// What it cannot run: sizes without a name, and weights that are inputs too.
+const REFUSED: [&str; 3] = ["unnamed_batch", "unknown_latent", "initializers_as_inputs"];
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     samples::start(&EngineConfig { choice: EngineChoice::Tract, ..EngineConfig::default() })
@@ -41,6 +44,22 @@ fn come_from_generators_alone() {
 #[test]
 fn do_not_come_from_a_truncated_model() {
     samples::do_not_come_from_a_truncated_model(&ENGINE);
+}
+
+#[test]
+fn of_strangers_are_what_pytorch_draws() {
+    strangers::draw_what_pytorch_draws(&ENGINE, &REFUSED);
+}
+
+#[test]
+fn of_strangers_are_asked_what_they_leave_open() {
+    strangers::are_asked_what_they_leave_open(&ENGINE);
+}
+
+#[test]
+fn of_strangers_have_the_layout_and_the_range_that_is_said() {
+    strangers::have_the_layout_that_is_said(&ENGINE);
+    strangers::have_the_range_that_is_said(&ENGINE);
 }
 
 #[test]

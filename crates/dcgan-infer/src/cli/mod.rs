@@ -1,16 +1,20 @@
 //! The command line: a module for each subcommand, with its flags and what it does.
 
 mod engine;
+mod guard;
 mod install;
+mod model;
+mod note;
 mod sample;
 
 use clap::{Parser, Subcommand};
 
 use self::engine::EngineArgs;
 use self::install::InstallArgs;
+use self::model::ModelArgs;
 use self::sample::SampleArgs;
 
-/// Draw images with an exported DCGAN generator, in ONNX Runtime where it is found and in the embedded tract
+/// Draw images with an exported generator, in ONNX Runtime where it is found and in the embedded tract
 /// otherwise.
 #[derive(Debug, Parser)]
 #[command(name = "dcgan-infer", version, max_term_width = 100)]
@@ -26,6 +30,8 @@ pub struct Cli {
     sample: Option<SampleArgs>,
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    about: ModelArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,7 +44,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match (self.command, self.sample) {
             (Some(Command::Install(args)), _) => args.run(),
-            (None, Some(args)) => args.run(self.engine),
+            (None, Some(args)) => args.run(self.engine, &self.about.into()),
             (None, None) => unreachable!("clap asks for --model where there is no subcommand"),
         }
     }

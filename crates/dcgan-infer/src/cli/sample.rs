@@ -2,24 +2,27 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::{panic, process};
+use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use dcgan_core::latent::latents;
 use dcgan_core::{atomic, grid};
-use dcgan_infer::generator::check_readable;
-use dcgan_infer::{Engine, Generator, GeneratorError};
+use dcgan_infer::{Generator, GeneratorConfig, ModelFile};
+use ndarray::Array4;
 
 use super::engine::EngineArgs;
+use super::guard::guarded;
+use super::note::note;
 
 /// The most images of one picture: they are in memory at once.
 const MAX_IMAGES: i64 = 10_000;
+/// The most pixels of one picture, for the same reason.
+const MAX_PIXELS: usize = 1 << 28;
 
 #[derive(Debug, Args)]
 pub struct SampleArgs {
-    /// Generator to draw with, a .onnx file of dcgan-export
+    /// Generator to draw with, a .onnx file of dcgan-export or of another program
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// Number of images
@@ -38,14 +41,19 @@ pub struct SampleArgs {
 }
 
 impl SampleArgs {
-    pub fn run(self, engine: EngineArgs) -> anyhow::Result<()> {
+    pub fn run(self, engine: EngineArgs, about: &GeneratorConfig) -> anyhow::Result<()> {
         let count = self.num_images as usize;
-        check_readable(&self.model)?;
-        atomic::keep_input(&self.model, &self.output)?;
-        let mut generator = open(&engine.start()?, &self.model)?;
-        let images = generator.sample(latents(self.seed, count, generator.latent_size()).view())?;
+        let file = ModelFile::read(&self.model)?;
+        for input in [&self.model].into_iter().chain(file.weights()) {
+            atomic::keep_input(input, &self.output)?;
+        }
+        let (generator, images) = draw(file, about, engine, self.seed, count)?;
+        if let Some(note) = note(&generator, images.view()) {
+            drop(writeln!(io::stderr(), "dcgan-infer: {note}"));
+        }
         let columns = self.columns.map_or_else(|| grid::square_columns(count), NonZeroUsize::get);
-        grid::save_png(&grid::grid(images.view(), columns), &self.output)?;
+        grid::save_png(&grid::grid(images.view(), columns), &self.output)
+            .map_err(|error| anyhow!("{:#}; name another file with --output", anyhow::Error::new(error)))?;
         let [_, height, width] = generator.image_shape();
         let last_seed = self.seed.wrapping_add(count as u64 - 1);
         let (output, first_seed) = (self.output.display(), self.seed);
@@ -57,19 +65,22 @@ impl SampleArgs {
     }
 }
 
-/// [`Generator::open`], where a panic of tract at a damaged model, which would abort the process, ends it with a
-/// message instead.
-fn open(engine: &Engine, model: &Path) -> Result<Generator, GeneratorError> {
-    let name = model.display().to_string();
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(move |_| {
-        drop(writeln!(
-            io::stderr(),
-            "dcgan-infer: {name} is damaged, or no ONNX model that this engine can run: export it again"
-        ));
-        process::exit(1);
-    }));
-    let generator = Generator::open(engine, model);
-    panic::set_hook(hook);
-    generator
+/// Opens the model and draws the images of `count` seeds with it.
+fn draw(
+    file: ModelFile,
+    about: &GeneratorConfig,
+    engine: EngineArgs,
+    seed: u64,
+    count: usize,
+) -> anyhow::Result<(Generator, Array4<f32>)> {
+    let (engine, model) = (engine.start()?, file.path().to_owned());
+    let mut generator = guarded(engine.name(), &model, || Generator::new(&engine, file, about))?;
+    let [_, height, width] = generator.image_shape();
+    ensure!(
+        height * width * count <= MAX_PIXELS,
+        "{count} images of {width}x{height} are more than {MAX_PIXELS} pixels: ask for fewer with --num-images"
+    );
+    let z = latents(seed, count, generator.latent_size());
+    let images = guarded(engine.name(), &model, || generator.sample(z.view()))?;
+    Ok((generator, images))
 }

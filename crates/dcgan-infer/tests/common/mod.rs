@@ -5,6 +5,7 @@
 
 pub mod fakes;
 pub mod samples;
+pub mod strangers;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -78,7 +79,13 @@ impl Sandbox {
 
     /// The program with the committed model and an engine that is there in every build.
     pub fn draw(&self) -> Command {
-        let mut command = self.sample();
+        self.draw_with(&model())
+    }
+
+    /// The program with a model and an engine that is there in every build.
+    pub fn draw_with(&self, model: &Path) -> Command {
+        let mut command = self.dcgan_infer();
+        command.arg("--model").arg(model);
         if cfg!(not(feature = "tract")) {
             command.env("ORT_DYLIB_PATH", onnxruntime());
         }

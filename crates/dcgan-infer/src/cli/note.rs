@@ -1,0 +1,64 @@
+//! What is said of a picture's values, where nobody knows that they mean what they are taken for.
+
+use dcgan_infer::Generator;
+use dcgan_infer::generator::{RangeSource, ValueRange};
+use ndarray::ArrayView4;
+
+/// How far beyond [-1, 1] a value is no rounding error any more.
+const WELL_OUTSIDE: f32 = 1.1;
+
+/// A line for stderr on images that `generator` drew, if there is something to say.
+pub fn note(generator: &Generator, images: ArrayView4<f32>) -> Option<String> {
+    let name = generator.path().display();
+    if images.iter().any(|value| value.is_nan()) {
+        return Some(format!("warning: {name} gives values that are no numbers: they are drawn black"));
+    }
+    let (range, source) = generator.value_range();
+    let (least, most) = images.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), value| {
+        (least.min(*value), most.max(*value))
+    });
+    let found = format!("values from {:.4} to {:.4}", range.denormalize(least), range.denormalize(most));
+    let is_inside = -WELL_OUTSIDE <= least && most <= WELL_OUTSIDE;
+    let whose = match source {
+        RangeSource::Config => format!("the range {range} of --value-range"),
+        RangeSource::File => format!("the range {range} that the file says"),
+        RangeSource::Type => format!("the range {range} of bytes"),
+        RangeSource::Assumed => format!("the range {range}, which is assumed"),
+    };
+    match (is_inside, source) {
+        (true, RangeSource::Assumed) => Some(format!(
+            "note: {name} does not say its value range, {range} is assumed; it gives {found}: {}",
+            hint(range.denormalize(least), range.denormalize(most))
+        )),
+        (true, _) => None,
+        (false, _) => Some(format!(
+            "warning: {name} gives {found}, well outside of {whose}: {}",
+            hint(range.denormalize(least), range.denormalize(most))
+        )),
+    }
+}
+
+/// Which flag to try for values between these: that of the narrowest usual range.
+fn hint(least: f32, most: f32) -> String {
+    const USUAL: [&str; 3] = ["0,1", "-1,1", "0,255"];
+    let fits = |range: &ValueRange| {
+        let (low, high) = (range.normalize(least), range.normalize(most));
+        low >= -WELL_OUTSIDE && high <= WELL_OUTSIDE
+    };
+    let usual = USUAL.into_iter().find(|text| text.parse().is_ok_and(|range| fits(&range)));
+    format!("--value-range={} would say it", usual.unwrap_or("LOW,HIGH"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_is_the_narrowest_range_that_holds_the_values() {
+        for (least, most, range) in
+            [(0.01, 0.97, "0,1"), (-0.8, 0.9, "-1,1"), (0.0, 255.0, "0,255"), (-9.0, 300.0, "LOW,HIGH")]
+        {
+            assert_eq!(hint(least, most), format!("--value-range={range} would say it"));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What can be wrong with a model.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A generator could not be opened or run.
+#[derive(Debug, thiserror::Error)]
+pub enum GeneratorError {
+    /// The file cannot be read.
+    #[error("cannot read model {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The bytes are no ONNX model.
+    #[error(
+        "{} is no whole ONNX model ({reason}): it may be truncated, or of another kind; dcgan-export and \
+         torch.onnx.export write such models",
+        path.display()
+    )]
+    NoModel {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        reason: String,
+    },
+    /// A file that holds the model's weights cannot be used.
+    #[error(
+        "{} keeps weights in {}, which cannot be read: copy it there from where the model comes from",
+        path.display(),
+        weights.display()
+    )]
+    Weights {
+        /// The model.
+        path: PathBuf,
+        /// The file with the weights.
+        weights: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The engine does not understand the file.
+    #[error("{engine} cannot run {}: {}", path.display(), advice(engine))]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// The engine's name.
+        engine: String,
+        /// What the engine said.
+        source: ort::Error,
+    },
+    /// An ONNX model, but no generator.
+    #[error("{} is no generator of images: expected {expected}, found {found}", path.display())]
+    Interface {
+        /// The file.
+        path: PathBuf,
+        /// What a generator has.
+        expected: &'static str,
+        /// What the model has.
+        found: String,
+    },
+    /// The file leaves something open that the configuration has to say, or the configuration contradicts it.
+    #[error("{} {reason}", path.display())]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// What is open, and which flag says it.
+        reason: String,
+    },
+    /// Latents of another length than the model's.
+    #[error("{} takes latents of {expected} numbers, these have {found}", path.display())]
+    Latent {
+        /// The file.
+        path: PathBuf,
+        /// The model's latent size.
+        expected: usize,
+        /// The number of columns of the latents.
+        found: usize,
+    },
+    /// The engine failed while it ran the model.
+    #[error("{engine} fails to run {}: {}", path.display(), advice(engine))]
+    Run {
+        /// The file.
+        path: PathBuf,
+        /// The engine's name.
+        engine: String,
+        /// What the engine said.
+        source: ort::Error,
+    },
+}
+
+/// What to do about a model that an engine refuses.
+pub fn advice(engine: &str) -> &'static str {
+    match engine {
+        crate::engine::TRACT => {
+            "it is damaged, or ONNX Runtime is needed, which runs more models; `dcgan-infer install` fetches it"
+        }
+        _ => {
+            "it is damaged, or of a newer kind than this version knows; export it again, with an older opset"
+        }
+    }
+}

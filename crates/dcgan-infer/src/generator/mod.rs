@@ -1,0 +1,222 @@
+//! An exported generator: latents in, images out.
+//!
+//! It may come from `dcgan-export` or from any other program: the input is `[N, latent]` or `[N, latent, 1, 1]`, the
+//! output `[N, C, H, W]` or `[N, H, W, C]` with one or three channels, of floats or bytes, whatever their names. What
+//! a file leaves open, a [`GeneratorConfig`] says:
+//!
+//! | what | is read from | else |
+//! |---|---|---|
+//! | latent size | the input's shape, then the metadata `dcgan.latent_size` | has to be said |
+//! | which output | its being the only one, then the name `image`, then `output` | has to be said |
+//! | order of dimensions | where the shape has a 1 or a 3, in a run of one latent if the shape is open | has to be said |
+//! | value range | the metadata `dcgan.value_range` | 0 to 255 for bytes, -1 to 1 for floats |
+
+mod error;
+mod interface;
+mod layout;
+mod range;
+mod tensor;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use ndarray::{Array2, Array4, ArrayView2, ArrayViewD, ArrayViewMut4, Axis, Zip, s};
+use ort::session::Session;
+
+use self::interface::{Input, Output};
+use crate::engine::{Engine, TRACT};
+use crate::model_file::ModelFile;
+
+pub use self::error::{GeneratorError, advice};
+pub use self::layout::Layout;
+pub use self::range::{RangeError, RangeSource, ValueRange};
+
+/// Latents that go through the model at once: 16 took the least time an image of the powers of two up to 64, in both
+/// engines. Larger batches leave the processor's cache, smaller ones waste the time of tract.
+pub const MAX_BATCH: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+/// The longest latent that is believed.
+pub const MAX_LATENT: usize = interface::MAX_LATENT as usize;
+
+/// What to know of a model that its file does not say. The default is right for files of `dcgan-export`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GeneratorConfig {
+    /// Length of a latent vector, for an input that leaves it open.
+    pub latent_size: Option<usize>,
+    /// Name of the output that holds the images, where there are several.
+    pub output: Option<String>,
+    /// Order of an image's dimensions, where the shape fits both.
+    pub layout: Option<Layout>,
+    /// Values that stand for black and white; the file's own range gives way to it.
+    pub value_range: Option<ValueRange>,
+}
+
+/// A generator read from a `.onnx` file, ready to run.
+#[derive(Debug)]
+pub struct Generator {
+    file: ModelFile,
+    engine: String,
+    session: Session,
+    input: Input,
+    output: Output,
+    layout: Layout,
+    image: [usize; 3],
+    range: (ValueRange, RangeSource),
+    batch: NonZeroUsize,
+}
+
+impl Generator {
+    /// Opens a model that says all that there is to know of it, such as one of `dcgan-export`.
+    ///
+    /// # Errors
+    /// As [`ModelFile::read`] and [`Generator::new`].
+    ///
+    /// # Aborts
+    /// As [`Generator::new`].
+    pub fn open(engine: &Engine, path: &Path) -> Result<Self, GeneratorError> {
+        Self::new(engine, ModelFile::read(path)?, &GeneratorConfig::default())
+    }
+
+    /// Opens a model. One that leaves its output's shape open runs once, to see.
+    ///
+    /// # Errors
+    /// [`GeneratorError`] if the engine cannot run the file, if it is of another form, or if it leaves something open
+    /// that `config` does not say.
+    ///
+    /// # Aborts
+    /// tract panics at some models with damaged bytes inside, such as a node that names no tensor, here or in
+    /// [`Generator::sample`], and its panic cannot leave the C interface that `ort` speaks with it. A panic hook that
+    /// ends the process runs before. ONNX Runtime returns an error for them.
+    pub fn new(engine: &Engine, file: ModelFile, config: &GeneratorConfig) -> Result<Self, GeneratorError> {
+        let mut session = start_session(engine, &file).map_err(|source| GeneratorError::Model {
+            path: file.path().to_owned(),
+            engine: engine.name().to_owned(),
+            source,
+        })?;
+        let input = Input::of(&session, &file, config).map_err(|problem| problem.of(&file))?;
+        let output = Output::of(&session, config).map_err(|problem| problem.of(&file))?;
+        let shape = match output.shape {
+            Some(shape) => shape,
+            None => run_once(&mut session, &input, &output).map_err(|source| GeneratorError::Run {
+                path: file.path().to_owned(),
+                engine: engine.name().to_owned(),
+                source,
+            })?,
+        };
+        let layout = interface::layout(shape, config).map_err(|problem| problem.of(&file))?;
+        let range =
+            interface::value_range(output.element, &file, config).map_err(|problem| problem.of(&file))?;
+        let (engine, image) = (engine.name().to_owned(), layout.image(shape));
+        Ok(Self { file, engine, session, input, output, layout, image, range, batch: MAX_BATCH })
+    }
+
+    /// The same generator with another number of latents that go through the model at once than [`MAX_BATCH`]: it
+    /// decides over speed and memory, not over the images. A model exported for one batch size keeps to that.
+    pub fn with_batch(self, batch: NonZeroUsize) -> Self {
+        Self { batch, ..self }
+    }
+
+    /// The file that it was read from.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Length of a latent vector.
+    pub fn latent_size(&self) -> usize {
+        self.input.latent
+    }
+
+    /// Channels, height and width of an image.
+    pub fn image_shape(&self) -> [usize; 3] {
+        self.image
+    }
+
+    /// The values that stand for black and white in the model's output, and who says so.
+    pub fn value_range(&self) -> (ValueRange, RangeSource) {
+        self.range
+    }
+
+    /// The images of latents `[N, latent]`: `[N, C, H, W]`, the model's [range](Self::value_range) as [-1, 1]. An image
+    /// depends on its own latent alone.
+    ///
+    /// PyTorch equivalent: `generator.eval()(z)`, under `torch.no_grad()`.
+    ///
+    /// # Errors
+    /// [`GeneratorError::Latent`] for latents of another length, [`GeneratorError::Run`] if the engine fails.
+    pub fn sample(&mut self, z: ArrayView2<f32>) -> Result<Array4<f32>, GeneratorError> {
+        let (latent, [channels, height, width]) = (self.input.latent, self.image);
+        if z.ncols() != latent {
+            let (path, found) = (self.path().to_owned(), z.ncols());
+            return Err(GeneratorError::Latent { path, expected: latent, found });
+        }
+        let batch = self.input.fixed_batch.unwrap_or(self.batch.get());
+        let mut images = Array4::zeros((z.nrows(), channels, height, width));
+        for (z, images) in z.axis_chunks_iter(Axis(0), batch).zip(images.axis_chunks_iter_mut(Axis(0), batch))
+        {
+            self.sample_batch(z, images).map_err(|source| GeneratorError::Run {
+                path: self.path().to_owned(),
+                engine: self.engine.clone(),
+                source,
+            })?;
+        }
+        Ok(images)
+    }
+
+    /// Runs one batch, at most as long as the model takes.
+    fn sample_batch(&mut self, z: ArrayView2<f32>, mut images: ArrayViewMut4<f32>) -> ort::Result<()> {
+        let (layout, (range, _)) = (self.layout, self.range);
+        let rows = self.input.batch(z.nrows());
+        let [a, b, c] = layout.shape(self.image);
+        run(&mut self.session, &self.input, &self.output, z, |output| {
+            if output.shape() != [rows, a, b, c] {
+                let found = output.shape();
+                return Err(ort::Error::new(format!(
+                    "for {rows} latents it returned a tensor of shape {found:?}, expected {:?}",
+                    [rows, a, b, c]
+                )));
+            }
+            let output = layout.to_nchw(output).map_err(ort::Error::wrap)?;
+            let output = output.slice(s![..z.nrows(), .., .., ..]);
+            Zip::from(&mut images).and(&output).for_each(|pixel, value| *pixel = range.normalize(*value));
+            Ok(())
+        })
+    }
+}
+
+fn start_session(engine: &Engine, file: &ModelFile) -> ort::Result<Session> {
+    if engine.name() == TRACT && file.weights_are_inputs() {
+        // ort-tract would take the weights for inputs that are asked for, and panic.
+        return Err(ort::Error::new("its weights are inputs too"));
+    }
+    let mut builder = Session::builder(&engine.environment)?;
+    if let Some(threads) = engine.threads {
+        builder = builder.with_intra_threads(threads.get())?;
+    }
+    builder.commit_from_file(file.path())
+}
+
+/// Runs the model and hands its output, of four dimensions, to `read`.
+fn run<T>(
+    session: &mut Session,
+    input: &Input,
+    output: &Output,
+    z: ArrayView2<f32>,
+    read: impl FnOnce(ArrayViewD<f32>) -> ort::Result<T>,
+) -> ort::Result<T> {
+    let latents = tensor::from_latents(z, input.element, input.shape(z.nrows()))?;
+    let outputs = session.run(ort::inputs![latents])?;
+    let missing = || ort::Error::new(format!("it returned no {}", output.name));
+    let value = tensor::to_f32(outputs.get(&output.name).ok_or_else(missing)?, output.element)?;
+    if value.ndim() != 4 {
+        let found = value.shape();
+        return Err(ort::Error::new(format!(
+            "it returned a tensor of shape {found:?}, expected four dimensions"
+        )));
+    }
+    read(value.view())
+}
+
+/// The shape of an image, without the batch, that the model does not declare.
+fn run_once(session: &mut Session, input: &Input, output: &Output) -> ort::Result<[usize; 3]> {
+    let z = Array2::zeros((1, input.latent));
+    run(session, input, output, z.view(), |output| Ok([1, 2, 3].map(|axis| output.shape()[axis])))
+}

@@ -1,0 +1,209 @@
+//! What a `.onnx` file says that no engine passes on: its metadata, and the files in which its weights lie.
+//!
+//! ONNX Runtime names a missing weight file in words of its own, tract hides the metadata. A file that is none is
+//! told apart here too, before an engine starts for it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use dcgan_core::input;
+use prost::Message;
+
+use crate::generator::GeneratorError;
+
+/// ONNX's mark of a tensor whose values lie in another file.
+const EXTERNAL: i32 = 1;
+
+/// A `.onnx` file that is whole as far as can be told without an engine, and has all its weight files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFile {
+    path: PathBuf,
+    metadata: BTreeMap<String, String>,
+    weights: Vec<PathBuf>,
+    weights_are_inputs: bool,
+}
+
+/// The fields of ONNX's messages that are read here; prost skips all others.
+#[derive(Clone, PartialEq, Message)]
+struct ModelProto {
+    #[prost(message, optional, tag = "7")]
+    graph: Option<GraphProto>,
+    #[prost(message, repeated, tag = "14")]
+    metadata_props: Vec<StringStringEntryProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GraphProto {
+    #[prost(message, repeated, tag = "5")]
+    initializer: Vec<TensorProto>,
+    #[prost(message, repeated, tag = "11")]
+    input: Vec<ValueInfoProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ValueInfoProto {
+    #[prost(bytes = "vec", tag = "1")]
+    name: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TensorProto {
+    #[prost(bytes = "vec", tag = "8")]
+    name: Vec<u8>,
+    #[prost(message, repeated, tag = "13")]
+    external_data: Vec<StringStringEntryProto>,
+    #[prost(int32, tag = "14")]
+    data_location: i32,
+}
+
+/// Bytes, where ONNX has strings: not every engine insists on UTF-8.
+#[derive(Clone, PartialEq, Message)]
+struct StringStringEntryProto {
+    #[prost(bytes = "vec", tag = "1")]
+    key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+impl ModelFile {
+    /// Reads what the file says of itself.
+    ///
+    /// # Errors
+    /// [`GeneratorError::Read`] in the operating system's words, [`GeneratorError::NoModel`] for a file that is cut
+    /// short or of another kind, [`GeneratorError::Weights`] if a weight file is missing or too short.
+    pub fn read(path: &Path) -> Result<Self, GeneratorError> {
+        let bytes =
+            input::read(path).map_err(|source| GeneratorError::Read { path: path.to_owned(), source })?;
+        let no_model = |reason: String| GeneratorError::NoModel { path: path.to_owned(), reason };
+        let model = ModelProto::decode(bytes.as_slice()).map_err(|error| no_model(error.to_string()))?;
+        let graph = model.graph.ok_or_else(|| no_model("there is no graph in it".to_owned()))?;
+        let metadata = model.metadata_props.iter().map(|entry| (text(&entry.key), text(&entry.value)));
+        let names: HashSet<_> = graph.initializer.iter().map(|tensor| &tensor.name).collect();
+        Ok(Self {
+            path: path.to_owned(),
+            metadata: metadata.collect(),
+            weights: weight_files(path, &graph)?,
+            weights_are_inputs: graph.input.iter().any(|input| names.contains(&input.name)),
+        })
+    }
+
+    /// The `.onnx` file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The entry of this name in the file's metadata.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
+    /// The files beside it that hold weights, as `torch.onnx.export` writes them for large models.
+    pub fn weights(&self) -> &[PathBuf] {
+        &self.weights
+    }
+
+    /// Whether weights can be replaced through inputs of the same name, as in files of old exporters.
+    pub(crate) fn weights_are_inputs(&self) -> bool {
+        self.weights_are_inputs
+    }
+}
+
+/// The files that the graph's tensors lie in, each of them once and long enough.
+fn weight_files(path: &Path, graph: &GraphProto) -> Result<Vec<PathBuf>, GeneratorError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut lengths = BTreeMap::<PathBuf, u64>::new();
+    for tensor in graph.initializer.iter().filter(|tensor| tensor.data_location == EXTERNAL) {
+        let entry = |key: &[u8]| tensor.external_data.iter().find(|entry| entry.key == key);
+        // An engine says what is wrong with a tensor that lies nowhere.
+        let Some(location) = entry(b"location") else { continue };
+        let number = |key| entry(key).and_then(|entry| text(&entry.value).parse().ok()).unwrap_or(0u64);
+        let end = number(b"offset").saturating_add(number(b"length"));
+        let length = lengths.entry(folder.join(text(&location.value))).or_default();
+        *length = end.max(*length);
+    }
+    for (weights, length) in &lengths {
+        check_weights(weights, *length).map_err(|source| GeneratorError::Weights {
+            path: path.to_owned(),
+            weights: weights.clone(),
+            source,
+        })?;
+    }
+    Ok(lengths.into_keys().collect())
+}
+
+fn check_weights(path: &Path, needed: u64) -> io::Result<()> {
+    input::check(path)?;
+    let found = fs::metadata(path)?.len();
+    if found < needed {
+        let message = format!("it has {found} bytes, {needed} are needed");
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+    }
+    Ok(())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &str, value: &str) -> StringStringEntryProto {
+        StringStringEntryProto { key: key.into(), value: value.into() }
+    }
+
+    /// A model of two tensors in `model.data`, 8 bytes each, and one that lies in the model itself.
+    fn model() -> ModelProto {
+        let tensor = |offset: &str| TensorProto {
+            external_data: vec![
+                entry("location", "model.data"),
+                entry("offset", offset),
+                entry("length", "8"),
+            ],
+            data_location: EXTERNAL,
+            ..TensorProto::default()
+        };
+        let initializer = vec![tensor("0"), TensorProto::default(), tensor("8")];
+        let graph = GraphProto { initializer, ..GraphProto::default() };
+        ModelProto { graph: Some(graph), metadata_props: vec![entry("key", "value")] }
+    }
+
+    #[test]
+    fn metadata_and_weight_files_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, weights) = (folder.path().join("m.onnx"), folder.path().join("model.data"));
+        fs::write(&path, model().encode_to_vec()).unwrap();
+        fs::write(&weights, [0; 16]).unwrap();
+        let file = ModelFile::read(&path).unwrap();
+        assert_eq!((file.metadata("key"), file.metadata("other")), (Some("value"), None));
+        assert_eq!((file.path(), file.weights()), (path.as_path(), &[weights][..]));
+    }
+
+    #[test]
+    fn weight_files_that_are_missing_or_short_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.onnx");
+        fs::write(&path, model().encode_to_vec()).unwrap();
+        let error = ModelFile::read(&path).unwrap_err();
+        assert!(error.to_string().contains("model.data"), "{error}");
+        fs::write(folder.path().join("model.data"), [0; 15]).unwrap();
+        let GeneratorError::Weights { source, .. } = ModelFile::read(&path).unwrap_err() else {
+            panic!("15 bytes are too few");
+        };
+        assert_eq!(source.to_string(), "it has 15 bytes, 16 are needed");
+    }
+
+    #[test]
+    fn a_file_without_graph_is_no_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.onnx");
+        for bytes in [&b""[..], b"import torch\n", &model().encode_to_vec()[..20]] {
+            fs::write(&path, bytes).unwrap();
+            let error = ModelFile::read(&path).unwrap_err();
+            assert!(matches!(error, GeneratorError::NoModel { .. }), "{error}");
+        }
+    }
+}
