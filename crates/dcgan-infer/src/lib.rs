@@ -5,6 +5,7 @@
 //! - [`mod@install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
 //! - [`search`], [`cache`] and [`library`]: where ONNX Runtime is looked for, where that cache is, and the check that
 //!   a shared library is an ONNX Runtime
+//! - [`doctor`]: tries all of it, and says what to do about each problem
 //!
 //! ```no_run
 //! use dcgan_core::latent::latents;
@@ -18,6 +19,7 @@
 //! ```
 
 pub mod cache;
+pub mod doctor;
 pub mod engine;
 pub mod generator;
 pub mod install;

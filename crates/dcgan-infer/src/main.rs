@@ -11,7 +11,7 @@ use crate::cli::Cli;
 
 fn main() -> ExitCode {
     match Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // `eprintln!` would panic where nobody listens any more.
             drop(writeln!(io::stderr(), "dcgan-infer: {error:#}"));

@@ -4,6 +4,8 @@ use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::cache;
 use crate::library::{LibraryError, OnnxRuntime};
 
@@ -11,7 +13,8 @@ use crate::library::{LibraryError, OnnxRuntime};
 pub const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// A place where ONNX Runtime may be; they are searched in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Place {
     /// [`EngineConfig::library`](crate::EngineConfig::library), the flag `--onnxruntime`.
     Flag,

@@ -9,7 +9,11 @@ use common::{Sandbox, fixture, model};
 #[test]
 fn help_is_as_reviewed() {
     let sandbox = Sandbox::new();
-    for (name, args) in [("help", vec!["--help"]), ("help_install", vec!["install", "--help"])] {
+    for (name, args) in [
+        ("help", vec!["--help"]),
+        ("help_install", vec!["install", "--help"]),
+        ("help_doctor", vec!["doctor", "--help"]),
+    ] {
         let output = sandbox.dcgan_infer().args(args).output().unwrap();
         assert!(output.status.success());
         insta::assert_snapshot!(name, String::from_utf8(output.stdout).unwrap());

@@ -1,5 +1,6 @@
 //! The command line: a module for each subcommand, with its flags and what it does.
 
+mod doctor;
 mod engine;
 mod guard;
 mod install;
@@ -7,8 +8,11 @@ mod model;
 mod note;
 mod sample;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
+use self::doctor::{DoctorArgs, ProbeArgs};
 use self::engine::EngineArgs;
 use self::install::InstallArgs;
 use self::model::ModelArgs;
@@ -37,15 +41,20 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Install(InstallArgs),
+    Doctor(DoctorArgs),
+    Probe(ProbeArgs),
 }
 
 impl Cli {
     /// Does what was asked for.
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
         match (self.command, self.sample) {
-            (Some(Command::Install(args)), _) => args.run(),
-            (None, Some(args)) => args.run(self.engine, &self.about.into()),
+            (Some(Command::Install(args)), _) => args.run()?,
+            (Some(Command::Doctor(args)), _) => return args.run(),
+            (Some(Command::Probe(args)), _) => args.run()?,
+            (None, Some(args)) => args.run(self.engine, &self.about.into())?,
             (None, None) => unreachable!("clap asks for --model where there is no subcommand"),
         }
+        Ok(ExitCode::SUCCESS)
     }
 }

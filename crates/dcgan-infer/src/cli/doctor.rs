@@ -1,0 +1,89 @@
+//! `dcgan-infer doctor`, and the processes that it starts of this program.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use dcgan_infer::doctor::{self, DoctorConfig, Probe};
+use dcgan_infer::library::OnnxRuntime;
+use dcgan_infer::search::{Candidate, Place};
+
+/// Try every engine of this machine, and say what to do where one does not work
+///
+/// Each place where a run looks for ONNX Runtime is looked at, each execution provider of what is there runs a small
+/// model, and so does the embedded tract, in processes of their own that may crash. The exit code is 0 if any engine
+/// works, 1 if none does.
+///
+/// The object that --json prints has the fields `format` (1), `version`, `api_level_needed`, `works`, `run` (`engine`:
+/// onnxruntime, tract or null; `place`), `onnxruntime` (a list of `place`: flag, variable, cache or system; `path`;
+/// `status`: none, no_library, foreign, too_old, crashes, fails or works; `version`; `api_level`; `reason`; `providers`,
+/// a list of `name`, `status`: works, falls_back, fails, crashes or absent; `reason`), `tract` (`status`, `version`,
+/// `reason`) and `problems` (a list of `subject`, `problem`, `remedy`). What is not known is null. Fields may be added
+/// under the same `format`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// ONNX Runtime's shared library, as a run would be given it
+    #[arg(long, value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// How long a library or a provider may take to start
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=3600))]
+    timeout: u16,
+}
+
+impl DoctorArgs {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let report = doctor::examine(&DoctorConfig {
+            program: env::current_exe().context("cannot find this program, to try engines with it")?,
+            library: self.onnxruntime,
+            timeout: Duration::from_secs(self.timeout.into()),
+        });
+        let text = match self.json {
+            true => format!("{}\n", serde_json::to_string_pretty(&report)?),
+            false => report.to_string(),
+        };
+        io::stdout().write_all(text.as_bytes()).context("cannot print the report")?;
+        Ok(if report.works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Answer a question of `dcgan-infer doctor`
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub struct ProbeArgs {
+    /// ONNX Runtime's shared library
+    #[arg(long, value_name = "FILE")]
+    library: Option<PathBuf>,
+    /// The library on the system's path
+    #[arg(long, conflicts_with = "library")]
+    system: bool,
+    /// The embedded engine
+    #[arg(long, conflicts_with_all = ["library", "system"], required_unless_present_any = ["library", "system"])]
+    tract: bool,
+    /// Provider of the library to run a model on
+    #[arg(long, value_name = "NAME", conflicts_with = "tract")]
+    provider: Option<String>,
+}
+
+impl ProbeArgs {
+    pub fn run(self) -> anyhow::Result<()> {
+        let candidate = match self.library {
+            Some(path) => Some(Candidate { place: Place::Flag, path }),
+            None if self.system => Some(Candidate { place: Place::System, path: OnnxRuntime::system_name() }),
+            None => None,
+        };
+        let probe = match (candidate, self.provider) {
+            (Some(candidate), Some(name)) => Probe::Provider(candidate, name),
+            (Some(candidate), None) => Probe::Library(candidate),
+            (None, _) => Probe::Tract,
+        };
+        writeln!(io::stdout(), "\n{}", probe.answer()).context("cannot answer")
+    }
+}

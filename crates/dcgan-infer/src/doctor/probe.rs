@@ -1,0 +1,145 @@
+//! A question that a process of its own answers.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::provider::{self, Provider};
+use super::report::{EngineStatus, PlaceStatus};
+use crate::engine::{Engine, with_causes};
+use crate::library::{LibraryError, OnnxRuntime};
+use crate::search::{Candidate, Place};
+
+/// What precedes the answer: a library may print what it likes before.
+pub(super) const MARK: &str = "dcgan-infer probe: ";
+
+/// A question to a process that may die of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// What the library is.
+    Library(Candidate),
+    /// Whether the library's provider of this name runs a model.
+    Provider(Candidate, String),
+    /// Whether tract runs a model.
+    Tract,
+}
+
+/// What a library is.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum LibraryAnswer {
+    Loaded { version: String, api_level: u32, file: Option<String>, providers: Vec<String> },
+    Refused { status: PlaceStatus, reason: String, version: Option<String>, api_level: Option<u32> },
+}
+
+/// Whether a model runs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RunAnswer {
+    pub status: EngineStatus,
+    pub reason: Option<String>,
+    /// The version of an embedded engine.
+    pub build: Option<String>,
+}
+
+impl Probe {
+    /// The command line of the program that is asked: a subcommand's name, and the flags `--library FILE`, `--system`
+    /// or `--tract`, and `--provider NAME`.
+    pub(super) fn arguments(&self) -> Vec<OsString> {
+        let (candidate, provider) = match self {
+            Self::Library(candidate) => (Some(candidate), None),
+            Self::Provider(candidate, provider) => (Some(candidate), Some(provider)),
+            Self::Tract => (None, None),
+        };
+        let mut arguments: Vec<OsString> = vec!["probe".into()];
+        match candidate {
+            Some(Candidate { place: Place::System, .. }) => arguments.push("--system".into()),
+            Some(Candidate { path, .. }) => arguments.extend(["--library".into(), path.into()]),
+            None => arguments.push("--tract".into()),
+        }
+        if let Some(provider) = provider {
+            arguments.extend(["--provider".into(), provider.into()]);
+        }
+        arguments
+    }
+
+    /// Answers, in one line for stdout. The engine runs in this process from then on.
+    pub fn answer(&self) -> String {
+        let answer = match self {
+            Self::Library(candidate) => serde_json::to_string(&library(candidate)),
+            Self::Provider(candidate, name) => serde_json::to_string(&provider(candidate, name)),
+            Self::Tract => serde_json::to_string(&tract()),
+        };
+        // Text and numbers alone: JSON can say all of it.
+        format!("{MARK}{}", answer.unwrap_or_default())
+    }
+}
+
+fn library(candidate: &Candidate) -> LibraryAnswer {
+    let runtime = match candidate.open() {
+        Ok(runtime) => runtime,
+        Err(error) => return refused(&error),
+    };
+    let (version, api_level) = (runtime.version().to_owned(), runtime.api_level());
+    let file = (candidate.place == Place::System).then(mapped_file).flatten();
+    let providers = Engine::with_library(candidate, runtime)
+        .map_err(|error| with_causes(&error))
+        .and_then(|_engine| Provider::listed().map_err(|error| with_causes(&error)));
+    match providers {
+        Ok(providers) => LibraryAnswer::Loaded { version, api_level, file, providers },
+        Err(reason) => LibraryAnswer::Refused {
+            status: PlaceStatus::Fails,
+            reason,
+            version: Some(version),
+            api_level: Some(api_level),
+        },
+    }
+}
+
+fn refused(error: &LibraryError) -> LibraryAnswer {
+    let (status, version, api_level) = match error {
+        LibraryError::Missing { .. } | LibraryError::Unfound { .. } => (PlaceStatus::None, None, None),
+        LibraryError::Load { .. } => (PlaceStatus::NoLibrary, None, None),
+        LibraryError::Foreign { .. } => (PlaceStatus::Foreign, None, None),
+        LibraryError::Old { found, level, .. } => (PlaceStatus::TooOld, Some(found.clone()), Some(*level)),
+    };
+    LibraryAnswer::Refused { status, reason: with_causes(error), version, api_level }
+}
+
+fn provider(candidate: &Candidate, name: &str) -> RunAnswer {
+    let engine = candidate
+        .open()
+        .map_err(|error| with_causes(&error))
+        .and_then(|runtime| Engine::with_library(candidate, runtime).map_err(|error| with_causes(&error)));
+    let (status, reason) = match (engine, Provider::of(name)) {
+        (Ok(engine), Some(provider)) => provider.try_out(&engine),
+        (Ok(_), None) => (EngineStatus::Absent, Some("this program cannot ask for it".to_owned())),
+        (Err(reason), _) => (EngineStatus::Fails, Some(reason)),
+    };
+    RunAnswer { status, reason, build: None }
+}
+
+fn tract() -> RunAnswer {
+    match Engine::embedded() {
+        Ok(engine) => {
+            let (status, reason) = provider::try_engine(&engine);
+            let build = ort::info().split_once("version=").map(|(_, version)| version.to_owned());
+            RunAnswer { status, reason, build }
+        }
+        Err(error) => {
+            RunAnswer { status: EngineStatus::Fails, reason: Some(with_causes(&error)), build: None }
+        }
+    }
+}
+
+/// The file that the loader took for a library that was asked for by its name, where the system tells (Linux).
+fn mapped_file() -> Option<String> {
+    let name = OnnxRuntime::system_name();
+    let name = name.to_str()?;
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let paths = maps.lines().filter_map(|line| line.split_once('/').map(|(_, path)| format!("/{path}")));
+    let mut files = paths.map(PathBuf::from).filter(|path| {
+        path.file_name().and_then(|file| file.to_str()).is_some_and(|file| file.starts_with(name))
+    });
+    files.next().map(|path| path.display().to_string())
+}

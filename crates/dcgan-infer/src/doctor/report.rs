@@ -1,0 +1,141 @@
+//! What was found, in the structure that `dcgan-infer doctor --json` prints.
+
+use serde::{Deserialize, Serialize};
+
+use crate::search::Place;
+
+/// The number of the structure that is documented here; fields are only added under the same number.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Everything that was found. Each field is a field of the JSON of the same name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The number of this structure, 1: a field may come to it, none goes or changes.
+    pub format: u32,
+    /// The program's version.
+    pub version: String,
+    /// The API level of ONNX Runtime that the program needs, its oldest minor version.
+    pub api_level_needed: u32,
+    /// Whether any engine works.
+    pub works: bool,
+    /// What a run without `--engine` would use.
+    pub run: RunReport,
+    /// The four places of the search, in its order.
+    pub onnxruntime: Vec<PlaceReport>,
+    /// The embedded engine.
+    pub tract: TractReport,
+    /// What is wrong, and what to do about it; empty if all is well.
+    pub problems: Vec<Problem>,
+}
+
+/// What a run would use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// `"onnxruntime"` or `"tract"`, null if a run would stop with an error.
+    pub engine: Option<String>,
+    /// The place that decides: `"flag"`, `"variable"`, `"cache"` or `"system"`, null for tract or for nothing.
+    pub place: Option<Place>,
+}
+
+/// What is in a place of the search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceReport {
+    /// `"flag"` (`--onnxruntime`), `"variable"` (`ORT_DYLIB_PATH`), `"cache"` or `"system"`.
+    pub place: Place,
+    /// The file or, on the system's path, its name where the file is not known; null if the place names none.
+    pub path: Option<String>,
+    /// What it is.
+    pub status: PlaceStatus,
+    /// ONNX Runtime's version, null where there is none.
+    pub version: Option<String>,
+    /// The highest API level that the library grants, null where there is none.
+    pub api_level: Option<u32>,
+    /// Why it does not work, null if it does.
+    pub reason: Option<String>,
+    /// The execution providers that the library lists, empty if it cannot be used.
+    pub providers: Vec<ProviderReport>,
+}
+
+/// What a place of the search holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceStatus {
+    /// `"none"`: nothing is there, or the place names nothing.
+    None,
+    /// `"no_library"`: a file that the system's loader refuses.
+    NoLibrary,
+    /// `"foreign"`: a library that is not ONNX Runtime.
+    Foreign,
+    /// `"too_old"`: an ONNX Runtime without the API level that is needed.
+    TooOld,
+    /// `"crashes"`: it kills the process that uses it, or never answers.
+    Crashes,
+    /// `"fails"`: it loads, and cannot run a model on the CPU.
+    Fails,
+    /// `"works"`.
+    Works,
+}
+
+/// Whether an execution provider runs a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderReport {
+    /// ONNX Runtime's name of it, such as `CUDAExecutionProvider`.
+    pub name: String,
+    /// Whether it runs a model.
+    pub status: EngineStatus,
+    /// Why not, null if it does.
+    pub reason: Option<String>,
+}
+
+/// The embedded engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TractReport {
+    /// Whether it runs a model.
+    pub status: EngineStatus,
+    /// The version of `ort-tract`, with that of tract after the plus sign; null where it did not answer.
+    pub version: Option<String>,
+    /// Why it does not run, null if it does.
+    pub reason: Option<String>,
+}
+
+/// Whether an engine, or an execution provider of one, runs a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineStatus {
+    /// `"works"`: it ran a small model, and the result was right.
+    Works,
+    /// `"falls_back"`: it starts, and leaves the model to the CPU.
+    FallsBack,
+    /// `"fails"`: it does not start, or not run the model.
+    Fails,
+    /// `"crashes"`: it kills the process, or never answers.
+    Crashes,
+    /// `"absent"`: this build of the program has none.
+    Absent,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What it is about, such as `ORT_DYLIB_PATH`.
+    pub subject: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl PlaceReport {
+    /// A place that names no library.
+    pub(crate) fn empty(place: Place) -> Self {
+        Self {
+            place,
+            path: None,
+            status: PlaceStatus::None,
+            version: None,
+            api_level: None,
+            reason: None,
+            providers: Vec::new(),
+        }
+    }
+}
