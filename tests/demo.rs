@@ -89,7 +89,8 @@ The generator is {model}: every ONNX runtime takes it. Next:
         };
         say(&format!("1/3  training {} on drawn shapes for {} minutes", config.arch.name(), self.minutes))?;
         let mut progress = Progress::on_stderr(false);
-        train::<Native>(&config, &Cpu::default(), &mut |event| progress.tell(&event)).context("cannot train")?;
+        train::<Native>(&config, &Cpu::default(), &mut |event| progress.tell(&event))
+            .context("cannot train")?;
         progress.finish();
         Ok(())
     }

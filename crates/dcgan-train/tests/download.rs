@@ -565,7 +565,10 @@ fn the_program_tells_how_far_it_is_in_a_few_lines() {
     let text = String::from_utf8(output.stderr).unwrap();
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("downloading ")).collect();
     assert_eq!(lines[0], "downloading train-labels-idx1-ubyte.gz: 0 B of 28.20 KiB (0 %)");
-    assert_eq!(*lines.last().unwrap(), "downloading train-labels-idx1-ubyte.gz: 28.20 KiB of 28.20 KiB (100 %)");
+    assert_eq!(
+        *lines.last().unwrap(),
+        "downloading train-labels-idx1-ubyte.gz: 28.20 KiB of 28.20 KiB (100 %)"
+    );
     assert!(lines.len() <= 11, "{text}");
     // The published checksum holds whatever the server is.
     assert!(text.contains("d53e105ee54ea40749a09fcbcd1e9432"), "{text}");
