@@ -12,7 +12,7 @@ use crate::model_file::ModelFile;
 /// Longest latent and largest fixed batch that are believed: memory is allocated by what a file says.
 pub(crate) const MAX_LATENT: i64 = 65_536;
 /// The most numbers of one input that are believed.
-const MAX_INPUT: i64 = 1 << 24;
+const MAX_INPUT: usize = 1 << 24;
 /// Largest height and width that are believed.
 const MAX_SIDE: usize = 8192;
 
@@ -67,11 +67,7 @@ impl Input {
             [batch, latent, -1 | 1, -1 | 1] => (batch, latent, true),
             _ => return Err(refused()),
         };
-        if element == Element::U8
-            || batch > MAX_LATENT
-            || latent > MAX_LATENT
-            || batch.saturating_mul(latent) > MAX_INPUT
-        {
+        if element == Element::U8 || batch > MAX_LATENT || latent > MAX_LATENT {
             return Err(refused());
         }
         let latent = match usize::try_from(latent) {
@@ -80,7 +76,10 @@ impl Input {
             Err(_) => open_latent(file, config, session)?,
         };
         let fixed_batch = usize::try_from(batch).ok().filter(|batch| *batch > 0);
-        Ok(Self { element, latent, has_maps, fixed_batch })
+        match fixed_batch.unwrap_or(1) * latent {
+            ..=MAX_INPUT => Ok(Self { element, latent, has_maps, fixed_batch }),
+            _ => Err(refused()),
+        }
     }
 
     /// The size of the batch that so many latents are in: a fixed one stays what it is.
