@@ -79,7 +79,7 @@ The generator is {model}: every ONNX runtime takes it. Next:
         let config = TrainConfig {
             dataset: DatasetKind::Shapes,
             arch: Arch::Dcgan32Small,
-            batch_size: 64,
+            batch_size: 50,
             learning_rate: 4e-4,
             max_minutes: Some(self.minutes),
             save_interval: 5,

@@ -13,27 +13,15 @@ pub(super) type Point = (f32, f32);
 pub(super) enum Outline {
     Circle,
     Ring,
-    Crescent,
     Heart,
     Cross,
-    /// A number of round petals.
-    Flower(u32),
-    /// A number of points, and how far from the centre the corners between them lie.
-    Star(u32, f32),
+    Star,
 }
 
-/// Every figure that is drawn, equally often: few enough, and different enough, for a small network to learn each.
-pub(super) const OUTLINES: [Outline; 8] = [
-    Outline::Circle,
-    Outline::Ring,
-    Outline::Crescent,
-    Outline::Heart,
-    Outline::Cross,
-    Outline::Flower(5),
-    // A polygon is a star whose inner corners lie on the straight line between its points: at cos(pi / n).
-    Outline::Star(3, 0.5),
-    Outline::Star(5, 0.45),
-];
+/// Every figure that is drawn, equally often: few enough, and different enough, for a small network to learn each
+/// within minutes.
+pub(super) const OUTLINES: [Outline; 5] =
+    [Outline::Circle, Outline::Ring, Outline::Heart, Outline::Cross, Outline::Star];
 
 impl Outline {
     /// The signed distance from a point.
@@ -41,11 +29,9 @@ impl Outline {
         match self {
             Self::Circle => circle(p, 0.9),
             Self::Ring => (length(p) - 0.72).abs() - 0.23,
-            Self::Crescent => circle(p, 0.95).max(-circle((p.0 - 0.42, p.1 - 0.12), 0.75)),
             Self::Heart => heart(p),
             Self::Cross => rectangle(p, (0.95, 0.34)).min(rectangle(p, (0.34, 0.95))),
-            Self::Flower(petals) => flower(p, petals),
-            Self::Star(points, inner) => star(p, points, inner),
+            Self::Star => star(p),
         }
     }
 }
@@ -72,25 +58,22 @@ fn heart((x, y): Point) -> f32 {
     square.min(circle((x - CENTRE, y - CENTRE), CENTRE * std::f32::consts::SQRT_2))
 }
 
-fn flower(p: Point, petals: u32) -> f32 {
-    let (x, y) = into_wedge(p, petals);
-    circle((x - 0.6, y), 0.38).min(circle((x, y), 0.5))
-}
-
-fn star(p: Point, points: u32, inner: f32) -> f32 {
-    let (x, y) = into_wedge(p, points);
-    let corner = PI / points as f32;
-    let edge = (inner * libm::cosf(corner) - 1.0, inner * libm::sinf(corner));
+/// Five points at a distance of 1 from the centre, the corners between them at 0.45.
+fn star(p: Point) -> f32 {
+    const INNER: f32 = 0.45;
+    const CORNER: f32 = PI / 5.0;
+    let (x, y) = into_wedge(p);
+    let edge = (INNER * libm::cosf(CORNER) - 1.0, INNER * libm::sinf(CORNER));
     ((x - 1.0) * edge.1 - y * edge.0) / length(edge)
 }
 
-/// Turns and mirrors a point into the first of `2 n` equal sectors, so that a figure with this symmetry needs
-/// its outline only there: from the positive x axis, where a point of it lies, up to an angle of pi / n.
-fn into_wedge((x, y): Point, n: u32) -> Point {
-    let sector = TAU / n as f32;
-    // Measured from the y axis, so that figures stand upright.
+/// Turns and mirrors a point into the first of ten equal sectors, so that the star needs its outline only there: from
+/// the positive x axis, where a point of it lies, up to an angle of pi / 5.
+fn into_wedge((x, y): Point) -> Point {
+    const SECTOR: f32 = TAU / 5.0;
+    // Measured from the y axis, so that the star stands upright.
     let angle = libm::atan2f(x, y);
-    let folded = (angle - sector * libm::roundf(angle / sector)).abs();
+    let folded = (angle - SECTOR * libm::roundf(angle / SECTOR)).abs();
     let radius = length((x, y));
     (radius * libm::cosf(folded), radius * libm::sinf(folded))
 }
