@@ -14,6 +14,20 @@ pub struct WriteError {
     pub source: io::Error,
 }
 
+impl WriteError {
+    /// What the operating system said, with what to do about it where it does not go without saying.
+    fn new(path: &Path, source: io::Error) -> Self {
+        let advice = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space, or write elsewhere",
+            io::ErrorKind::FileTooLarge => "raise the limit of file sizes (ulimit -f), or write elsewhere",
+            io::ErrorKind::PermissionDenied => "allow it to this user, or write elsewhere",
+            io::ErrorKind::ReadOnlyFilesystem => "write elsewhere",
+            _ => return Self { path: path.to_owned(), source },
+        };
+        Self { path: path.to_owned(), source: io::Error::new(source.kind(), format!("{source}; {advice}")) }
+    }
+}
+
 /// Writes a file through `fill`: into a temporary file of the same folder, synced, then renamed.
 ///
 /// Missing parent folders are made. A symbolic link is followed, so that it stays a link.
@@ -24,7 +38,7 @@ pub fn write(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
 ) -> Result<(), WriteError> {
-    try_write(path, fill).map_err(|source| WriteError { path: path.to_owned(), source })
+    try_write(path, fill).map_err(|source| WriteError::new(path, source))
 }
 
 /// Refuses an output that is the input itself, under this or another name: a slip must not cost the original.
@@ -51,7 +65,7 @@ pub fn check_folder(folder: &Path) -> Result<(), WriteError> {
         make_folder(folder)?;
         temporary_file(folder)?.close()
     };
-    check().map_err(|source| WriteError { path: folder.to_owned(), source })
+    check().map_err(|source| WriteError::new(folder, source))
 }
 
 /// The system's own words for a file in the place of a folder, "File exists", mislead.
@@ -142,6 +156,16 @@ mod tests {
         assert!(error.to_string().contains("model.bin"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let full = |_: &mut BufWriter<&mut File>| Err(io::Error::from_raw_os_error(28));
+        let error = write(&folder.path().join("model.bin"), full).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);
+        let said = error.source.to_string();
+        assert_eq!(said, "No space left on device (os error 28); free some space, or write elsewhere");
     }
 
     #[test]

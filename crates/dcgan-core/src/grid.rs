@@ -57,14 +57,30 @@ fn picture(width: usize, height: usize, channels: usize, bytes: Vec<u8>) -> Dyna
 /// Saves a picture as PNG, atomically.
 ///
 /// # Errors
-/// [`WriteError`] names the path; an old file there is kept.
+/// [`WriteError`] names the path; an old file there is kept. A name that promises another format, such as `grid.jpg`,
+/// is refused.
 pub fn save_png(picture: &DynamicImage, path: &Path) -> Result<(), WriteError> {
+    check_png_name(path)?;
     let mut encoded = io::Cursor::new(Vec::new());
     let result = picture.write_to(&mut encoded, ImageFormat::Png);
     atomic::write(path, |file| {
         result.map_err(io::Error::other)?;
         io::Write::write_all(file, encoded.get_ref())
     })
+}
+
+/// Refuses a name that would make viewers take a PNG file for something else: better before the work than after.
+///
+/// # Errors
+/// [`WriteError`] names the path, unless it ends in `.png` or has no extension.
+pub fn check_png_name(path: &Path) -> Result<(), WriteError> {
+    match path.extension() {
+        Some(extension) if !extension.eq_ignore_ascii_case("png") => {
+            let source = io::Error::other("the picture is a PNG file, expected a name that ends in .png");
+            Err(WriteError { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

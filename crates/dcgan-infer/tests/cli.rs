@@ -146,10 +146,13 @@ fn an_output_that_cannot_be_written_is_named_and_nothing_is_lost() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("folder.png")).unwrap();
     fs::write(sandbox.path("file"), "precious").unwrap();
-    for output in ["folder.png", "file/picture.png"] {
+    for (output, problem) in [
+        ("folder.png", "this is a folder, a file name was expected"),
+        ("file/picture.png", "file is a file, a folder was expected"),
+        ("grid.jpg", "the picture is a PNG file, expected a name that ends in .png"),
+    ] {
         let said = sandbox.stderr_of_failure(sandbox.draw().args(["--output", output]), 1);
-        assert!(said.contains(&format!("dcgan-infer: cannot write {output}: ")), "{said}");
-        assert!(said.ends_with("; name another file with --output\n"), "{said}");
+        assert!(said.ends_with(&format!("dcgan-infer: cannot write {output}: {problem}\n")), "{said}");
     }
     assert_eq!(fs::read_to_string(sandbox.path("file")).unwrap(), "precious");
     fs::write(sandbox.path("old.png"), "precious").unwrap();

@@ -129,6 +129,7 @@ impl OnDevice for Sample<'_> {
     fn run<E: Engine>(self, device: E::Device, _: &str) -> Self::Output {
         let args = self.0;
         atomic::keep_input(&args.checkpoint, &args.output)?;
+        grid::check_png_name(&args.output)?;
         let latents =
             |spec: &dcgan_core::GeneratorSpec| latent::latents(args.seed, args.num_images, spec.latent);
         let images = sample_checkpoint::<E>(&device, &args.checkpoint, latents)?;

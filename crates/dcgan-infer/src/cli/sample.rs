@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use clap::Args;
 use dcgan_core::latent::latents;
 use dcgan_core::{atomic, grid};
@@ -47,13 +47,13 @@ impl SampleArgs {
         for input in [&self.model].into_iter().chain(file.weights()) {
             atomic::keep_input(input, &self.output)?;
         }
+        grid::check_png_name(&self.output)?;
         let (generator, images) = draw(file, about, engine, self.seed, count)?;
         if let Some(note) = note(&generator, images.view()) {
             drop(writeln!(io::stderr(), "dcgan-infer: {note}"));
         }
         let columns = self.columns.map_or_else(|| grid::square_columns(count), NonZeroUsize::get);
-        grid::save_png(&grid::grid(images.view(), columns), &self.output)
-            .map_err(|error| anyhow!("{:#}; name another file with --output", anyhow::Error::new(error)))?;
+        grid::save_png(&grid::grid(images.view(), columns), &self.output)?;
         let [_, height, width] = generator.image_shape();
         let last_seed = self.seed.wrapping_add(count as u64 - 1);
         let (output, first_seed) = (self.output.display(), self.seed);
