@@ -18,7 +18,9 @@ impl WriteError {
     /// What the operating system said, with what to do about it where it does not go without saying.
     fn new(path: &Path, source: io::Error) -> Self {
         let advice = match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space, or write elsewhere",
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "free some space, or write elsewhere"
+            }
             io::ErrorKind::FileTooLarge => "raise the limit of file sizes (ulimit -f), or write elsewhere",
             io::ErrorKind::PermissionDenied => "allow it to this user, or write elsewhere",
             io::ErrorKind::ReadOnlyFilesystem => "write elsewhere",

@@ -16,12 +16,11 @@ use sha2::{Digest, Sha256};
 
 use crate::atomic::{self, WriteError};
 use crate::input;
+use crate::seal;
 use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
 
 /// The metadata entry that holds the description.
 const METADATA_KEY: &str = "dcgan";
-/// What stands in the place of a checksum while it is computed.
-const NO_CHECKSUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// A network's weights with what is needed to understand them.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,12 +140,12 @@ impl Checkpoint {
         let description = Description {
             spec: self.spec.clone(),
             training: self.record.clone(),
-            sha256: Some(NO_CHECKSUM.to_owned()),
+            sha256: Some(seal::BLANK.to_owned()),
         };
         let json = serde_json::to_string(&description).map_err(io::Error::other)?;
         let encoded: Vec<_> = self.tensors.iter().map(|(name, data)| (name, data.encode())).collect();
         let tensors = encoded.iter().map(|(name, (_, _, bytes))| (name.as_str(), bytes.as_slice()));
-        let json = replace_last(&json, NO_CHECKSUM, &checksum(&json, tensors));
+        let json = replace_last(&json, seal::BLANK, &checksum(&json, tensors));
         // One entry only: the crate writes a HashMap's entries in no fixed order.
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
         let views = encoded.iter().map(|(name, (dtype, shape, bytes))| {
@@ -228,7 +227,7 @@ impl Checkpoint {
         let tensors = decode_all(&file, &description.spec.tensors());
         let tensors = tensors.map_err(|reason| CheckpointError::Tensor { path: path.to_owned(), reason })?;
         if let Some(found) = &description.sha256
-            && *found != checksum_of_file(&file, tensors.keys(), &replace_last(json, found, NO_CHECKSUM))
+            && *found != checksum_of_file(&file, tensors.keys(), &replace_last(json, found, seal::BLANK))
         {
             return Err(CheckpointError::Damaged { path: path.to_owned() });
         }
@@ -256,14 +255,14 @@ impl TensorData {
     }
 }
 
-/// SHA-256 of a description that has [`NO_CHECKSUM`], and of the tensors in the order of their names, in hexadecimal.
+/// SHA-256 of a description with [`BLANK`](seal::BLANK) in it and of the tensors in the order of their names, in hexadecimal.
 fn checksum<'a>(json: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut hash = Sha256::new_with_prefix(json);
     for (name, bytes) in tensors {
         hash.update(name);
         hash.update(bytes);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    seal::hex(hash)
 }
 
 fn checksum_of_file<'a>(

@@ -2,6 +2,7 @@
 //!
 //! - [`spec`]: an architecture as plain data, and the names and shapes of its tensors
 //! - [`checkpoint`]: a network in a safetensors file that describes itself
+//! - [`seal`]: a checksum inside the file that it covers
 //! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
 //! - [`metadata`]: what an exported generator says of itself
 //! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
@@ -19,6 +20,7 @@ pub mod latent;
 pub mod metadata;
 pub mod pixels;
 pub mod rng;
+pub mod seal;
 pub mod spec;
 
 pub use checkpoint::{Checkpoint, TensorData, TrainingRecord};

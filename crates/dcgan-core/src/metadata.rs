@@ -17,6 +17,8 @@ pub const LATENT_SIZE: &str = "dcgan.latent_size";
 pub const VALUE_RANGE: &str = "dcgan.value_range";
 /// How the generator was trained: a [`TrainingRecord`](crate::TrainingRecord) as JSON.
 pub const TRAINING: &str = "dcgan.training";
+/// The file's checksum, of [`seal`](crate::seal).
+pub const CHECKSUM: &str = "dcgan.sha256";
 
 /// The value range of a generator that ends in tanh.
 pub const VALUE_RANGE_SIGNED: &str = "-1,1";

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dcgan_core::input;
+use dcgan_core::{input, metadata, seal};
 use prost::Message;
 
 use crate::generator::GeneratorError;
@@ -23,6 +23,7 @@ pub struct ModelFile {
     metadata: BTreeMap<String, String>,
     weights: Vec<PathBuf>,
     weights_are_inputs: bool,
+    is_changed: bool,
 }
 
 /// The fields of ONNX's messages that are read here; prost skips all others.
@@ -80,10 +81,12 @@ impl ModelFile {
         let model = ModelProto::decode(bytes.as_slice()).map_err(|error| no_model(error.to_string()))?;
         let graph = model.graph.ok_or_else(|| no_model("there is no graph in it".to_owned()))?;
         let metadata = model.metadata_props.iter().map(|entry| (text(&entry.key), text(&entry.value)));
+        let metadata: BTreeMap<_, _> = metadata.collect();
         let names: HashSet<_> = graph.initializer.iter().map(|tensor| &tensor.name).collect();
         Ok(Self {
             path: path.to_owned(),
-            metadata: metadata.collect(),
+            is_changed: is_changed(&bytes, metadata.get(metadata::CHECKSUM)),
+            metadata,
             weights: weight_files(path, &graph)?,
             weights_are_inputs: graph.input.iter().any(|input| names.contains(&input.name)),
         })
@@ -104,10 +107,20 @@ impl ModelFile {
         &self.weights
     }
 
+    /// Whether the file is not as dcgan-export wrote it: another program changed it, or it is damaged. Nothing tells
+    /// that of a file without a checksum.
+    pub fn is_changed(&self) -> bool {
+        self.is_changed
+    }
+
     /// Whether weights can be replaced through inputs of the same name, as in files of old exporters.
     pub(crate) fn weights_are_inputs(&self) -> bool {
         self.weights_are_inputs
     }
+}
+
+fn is_changed(bytes: &[u8], checksum: Option<&String>) -> bool {
+    checksum.is_some_and(|checksum| *checksum != seal::BLANK && !seal::is_intact(bytes, checksum))
 }
 
 /// The files that the graph's tensors lie in, each of them once and long enough.
@@ -180,6 +193,23 @@ mod tests {
         let file = ModelFile::read(&path).unwrap();
         assert_eq!((file.metadata("key"), file.metadata("other")), (Some("value"), None));
         assert_eq!((file.path(), file.weights()), (path.as_path(), &[weights][..]));
+    }
+
+    #[test]
+    fn a_file_that_was_changed_after_it_was_sealed_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.onnx");
+        let is_changed = |key: &str, checksum: &str| {
+            let graph = GraphProto::default();
+            let metadata_props = vec![entry("key", key), entry(metadata::CHECKSUM, checksum)];
+            let bytes = ModelProto { graph: Some(graph), metadata_props }.encode_to_vec();
+            fs::write(&path, &bytes).unwrap();
+            (ModelFile::read(&path).unwrap().is_changed(), seal::checksum(&bytes))
+        };
+        let (blank, checksum) = is_changed("value", seal::BLANK);
+        assert!(!blank);
+        assert!(!is_changed("value", &checksum).0);
+        assert!(is_changed("other", &checksum).0);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is said of a picture's values, where nobody knows that they mean what they are taken for.
 
+use std::path::Path;
+
 use dcgan_infer::Generator;
 use dcgan_infer::generator::{RangeSource, ValueRange};
 use ndarray::ArrayView4;
@@ -36,6 +38,15 @@ pub fn note(generator: &Generator, images: ArrayView4<f32>) -> Option<String> {
             hint(range.denormalize(least), range.denormalize(most))
         )),
     }
+}
+
+/// A line for stderr on a file that is not as it was exported.
+pub fn changed(model: &Path) -> String {
+    format!(
+        "warning: {} does not have the checksum that it was exported with: unless another program was meant to change \
+         it, it is damaged, export it again",
+        model.display()
+    )
 }
 
 /// Which flag to try for values between these: that of the narrowest usual range.

@@ -13,7 +13,7 @@ use ndarray::Array4;
 
 use super::engine::EngineArgs;
 use super::guard::guarded;
-use super::note::note;
+use super::note::{changed, note};
 
 /// The most images of one picture: they are in memory at once.
 const MAX_IMAGES: i64 = 10_000;
@@ -48,6 +48,9 @@ impl SampleArgs {
             atomic::keep_input(input, &self.output)?;
         }
         grid::check_png_name(&self.output)?;
+        if file.is_changed() {
+            drop(writeln!(io::stderr(), "dcgan-infer: {}", changed(&self.model)));
+        }
         let (generator, images) = draw(file, about, engine, self.seed, count)?;
         if let Some(note) = note(&generator, images.view()) {
             drop(writeln!(io::stderr(), "dcgan-infer: {note}"));
