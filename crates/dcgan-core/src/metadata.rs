@@ -4,9 +4,13 @@
 
 /// The graph's input, latents `[N, latent]`.
 pub const INPUT: &str = "z";
-/// The graph's output, images `[N, C, H, W]`.
+/// The graph's output, images `[N, C, H, W]`; a discriminator's input.
 pub const OUTPUT: &str = "image";
-/// The name of the batch dimension of both.
+/// A discriminator's output before the sigmoid, `[N, 1]`.
+pub const LOGIT: &str = "logit";
+/// A discriminator's output, how likely it takes an image for a real one, `[N, 1]` in [0, 1].
+pub const PROBABILITY: &str = "probability";
+/// The name of the batch dimension of all of them.
 pub const BATCH: &str = "N";
 
 /// The architecture's name, such as `dcgan64`.

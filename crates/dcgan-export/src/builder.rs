@@ -64,14 +64,19 @@ impl GraphBuilder {
         output.to_owned()
     }
 
-    /// The graph from one input to one output.
-    pub(crate) fn finish(self, name: &str, input: ValueInfoProto, output: ValueInfoProto) -> GraphProto {
+    /// The graph from one input to its outputs.
+    pub(crate) fn finish(
+        self,
+        name: &str,
+        input: ValueInfoProto,
+        outputs: Vec<ValueInfoProto>,
+    ) -> GraphProto {
         GraphProto {
             name: Some(name.to_owned()),
             node: self.nodes,
             initializer: self.initializers,
             input: vec![input],
-            output: vec![output],
+            output: outputs,
             ..Default::default()
         }
     }
@@ -92,6 +97,12 @@ impl GraphBuilder {
 pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
     let (name, r#type) = (Some(name.to_owned()), Some(AttributeType::Int.into()));
     AttributeProto { name, r#type, i: Some(value), ..Default::default() }
+}
+
+/// A float attribute.
+pub(crate) fn float(name: &str, value: f32) -> AttributeProto {
+    let (name, r#type) = (Some(name.to_owned()), Some(AttributeType::Float.into()));
+    AttributeProto { name, r#type, f: Some(value), ..Default::default() }
 }
 
 /// An attribute that is a list of integers.

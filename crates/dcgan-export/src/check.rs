@@ -72,14 +72,14 @@ fn check_data(tensor: &TensorProto) -> Result<(), CheckError> {
     let expected = match expected.bytes() {
         Some(bytes) if usize::try_from(bytes) == Ok(found) => return Ok(()),
         Some(bytes) => format!("{expected} needs {bytes}"),
-        None => format!("{expected} is none of those that an exported generator has"),
+        None => format!("{expected} is none of those that an exported network has"),
     };
     Err(CheckError::Data { initializer: tensor.name().to_owned(), expected, found })
 }
 
 fn check_attributes(node: &NodeProto) -> Result<(), CheckError> {
     let Some((_, expected)) = OPERATORS.iter().find(|(operator, _)| *operator == node.op_type()) else {
-        return Err(node_error(node, "this operator is not one of an exported generator".to_owned()));
+        return Err(node_error(node, "this operator is not one of an exported network".to_owned()));
     };
     let found: BTreeSet<_> = node.attribute.iter().map(|attribute| attribute.name()).collect();
     let expected: BTreeSet<_> = expected.iter().copied().collect();

@@ -5,13 +5,7 @@ use std::ops::RangeInclusive;
 /// A checkpoint could not be made into an ONNX model.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The checkpoint holds the other network.
-    #[error("the checkpoint holds a {found}, a generator is needed: load generator_*.safetensors")]
-    WrongNetwork {
-        /// What it holds.
-        found: &'static str,
-    },
-    /// A number of stages that no generator has. A checkpoint read from a file never has this fault.
+    /// A number of stages that no network has. A checkpoint read from a file never has this fault.
     #[error("the architecture has {found} stages, expected 1 to 8")]
     Stages {
         /// The length of the spec's `widths`.
@@ -27,6 +21,16 @@ pub enum ExportError {
         /// Type and shape in the checkpoint.
         found: String,
     },
+    /// A layer that cannot take what the one before it makes: a network built by hand can have this fault.
+    #[error("layer {layer} ({operation}) cannot take a sample of shape {input:?}: correct its sizes")]
+    Layer {
+        /// Its name.
+        layer: String,
+        /// What it is, with its sizes.
+        operation: String,
+        /// Shape of one sample before it.
+        input: Vec<usize>,
+    },
     /// A running variance that cannot be one: negative, or not finite.
     #[error(
         "tensor {tensor} has the variance {found} in channel {channel}, expected a finite number of 0 or more: \
@@ -35,7 +39,7 @@ pub enum ExportError {
     Variance {
         /// Its name in the state dict.
         tensor: String,
-        /// The output channel of the transposed convolution before it.
+        /// The output channel of the convolution before it.
         channel: usize,
         /// The running variance.
         found: f32,

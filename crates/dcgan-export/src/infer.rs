@@ -7,14 +7,18 @@ use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{AttributeProto, GraphProto, NodeProto};
 use crate::types::{Dim, TensorType, Types, product};
 
-/// The operators of an exported generator, each with all the attributes it must have: runtimes disagree
+/// The operators of an exported network, each with all the attributes it must have: runtimes disagree
 /// on the defaults of absent ones, and get others (`output_shape`, `auto_pad`) wrong.
-pub(crate) const OPERATORS: [(&str, &[&str]); 5] = [
+pub(crate) const OPERATORS: [(&str, &[&str]); 9] = [
     ("Gemm", &["transB"]),
     ("Reshape", &[]),
     ("ConvTranspose", &["dilations", "group", "kernel_shape", "pads", "strides"]),
+    ("Conv", &["dilations", "group", "kernel_shape", "pads", "strides"]),
+    ("BatchNormalization", &["epsilon"]),
     ("Relu", &[]),
+    ("LeakyRelu", &["alpha"]),
     ("Tanh", &[]),
+    ("Sigmoid", &[]),
 ];
 
 /// The type of a node's output, `types` being those of its inputs and `graph` where constants lie.
@@ -32,8 +36,10 @@ pub(crate) fn output_type(
         "Gemm" => call.gemm(),
         "Reshape" => call.reshape(),
         "ConvTranspose" => call.conv_transpose(),
-        "Relu" | "Tanh" => call.elementwise(),
-        _ => Err("this operator is not one of an exported generator".to_owned()),
+        "Conv" => call.conv(),
+        "BatchNormalization" => call.batch_norm(),
+        "Relu" | "LeakyRelu" | "Tanh" | "Sigmoid" => call.elementwise(),
+        _ => Err("this operator is not one of an exported network".to_owned()),
     };
     shape.map(TensorType::float).map_err(|reason| node_error(node, reason))
 }
@@ -70,17 +76,18 @@ impl Call<'_> {
         Ok(vec![batch.clone(), outputs.clone()])
     }
 
-    /// `[N, features]` to the target `[-1, dims...]`, which has to leave the batch as it is.
+    /// `[N, dims...]` to the target `[-1, dims...]`, which has to leave the batch as it is.
     fn reshape(&self) -> Result<Vec<Dim>, String> {
         self.input_count(2..=2)?;
-        let [batch, features] = self.rank(0)?;
+        let (batch, sample) = self.floats(0)?.split_first().ok_or("the input has no batch")?;
+        let features = product(sample).map(Dim::Fixed).ok_or("the input has no size")?;
         let target = self.integer_constant(1)?;
         let Some((-1, rest)) = target.split_first().map(|(first, rest)| (*first, rest)) else {
             return Err(format!("the target is {target:?}, expected -1 in front and nowhere else"));
         };
         let rest: Vec<_> = rest.iter().copied().map(Dim::Fixed).collect();
         let elements = product(&rest).ok_or_else(|| format!("the target {target:?} has no size"))?;
-        same("the target's size", &Dim::Fixed(elements), features)?;
+        same("the target's size", &Dim::Fixed(elements), &features)?;
         Ok([batch.clone()].into_iter().chain(rest).collect())
     }
 
@@ -100,6 +107,39 @@ impl Call<'_> {
         let width = upsampled(width, stride_across, [left, right], dilation_across, kernel_width)?;
         let outputs = self.output_channels(per_group)?;
         Ok(vec![batch.clone(), outputs, Dim::Fixed(height), Dim::Fixed(width)])
+    }
+
+    /// `[N, in, H, W]` and `[out, in / group, kH, kW]` to `[N, out, H', W']`.
+    fn conv(&self) -> Result<Vec<Dim>, String> {
+        self.input_count(2..=3)?;
+        let [batch, channels, height, width] = self.rank(0)?;
+        let [outputs, per_group, weight_height, weight_width] = self.rank(1)?;
+        let inputs = fixed(per_group)?.checked_mul(self.int("group")?).map(Dim::Fixed);
+        same("the weight's second dimension", &inputs.ok_or("its group is too large")?, channels)?;
+        let [kernel_height, kernel_width] = self.ints("kernel_shape")?;
+        same("kernel_shape[0]", &Dim::Fixed(kernel_height), weight_height)?;
+        same("kernel_shape[1]", &Dim::Fixed(kernel_width), weight_width)?;
+        let [stride_down, stride_across] = self.ints("strides")?;
+        let [dilation_down, dilation_across] = self.ints("dilations")?;
+        let [top, left, bottom, right] = self.ints("pads")?;
+        let height = downsampled(height, stride_down, [top, bottom], dilation_down, kernel_height)?;
+        let width = downsampled(width, stride_across, [left, right], dilation_across, kernel_width)?;
+        if self.node.input.len() == 3 {
+            let [bias] = self.rank(2)?;
+            same("the bias", bias, outputs)?;
+        }
+        Ok(vec![batch.clone(), outputs.clone(), Dim::Fixed(height), Dim::Fixed(width)])
+    }
+
+    /// `[N, C, H, W]` and four times `[C]` to `[N, C, H, W]`.
+    fn batch_norm(&self) -> Result<Vec<Dim>, String> {
+        self.input_count(5..=5)?;
+        let maps: &[Dim; 4] = self.rank(0)?;
+        for index in 1..5 {
+            let [channels] = self.rank(index)?;
+            same(&self.node.input[index], channels, &maps[1])?;
+        }
+        Ok(maps.to_vec())
     }
 
     /// The channels that a transposed convolution makes, which its bias has to have too.
@@ -176,6 +216,16 @@ fn upsampled(size: &Dim, stride: i64, pads: [i64; 2], dilation: i64, kernel: i64
     // Any file can be rendered, so the sum must not overflow even on the most absurd attributes.
     let side = ((size - 1) * stride - cropped + 1).saturating_add(dilation * (kernel - 1));
     let side = i64::try_from(side).ok().filter(|side| *side > 0);
+    side.ok_or_else(|| "its attributes leave no pixel of the output".to_owned())
+}
+
+/// The side of a convolution's output. PyTorch equivalent: the formula of `H_out` in the documentation of
+/// `Conv2d`.
+fn downsampled(size: &Dim, stride: i64, pads: [i64; 2], dilation: i64, kernel: i64) -> Result<i64, String> {
+    let [size, stride, dilation, kernel] = [fixed(size)?, stride, dilation, kernel].map(i128::from);
+    let padding: i128 = pads.into_iter().map(i128::from).sum();
+    let room = (size + padding - 1).saturating_sub(dilation * (kernel - 1));
+    let side = if room >= 0 && stride > 0 { i64::try_from(room / stride + 1).ok() } else { None };
     side.ok_or_else(|| "its attributes leave no pixel of the output".to_owned())
 }
 

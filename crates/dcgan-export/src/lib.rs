@@ -25,10 +25,13 @@ mod check;
 mod config;
 mod error;
 mod fold;
-mod generator;
+mod graph;
 mod infer;
 mod model;
+mod network;
+mod own;
 mod render;
+mod tensors;
 mod types;
 
 /// The messages of an ONNX file, with the names and field numbers of ONNX.
@@ -41,6 +44,7 @@ pub mod onnx {
 pub use check::check;
 pub use config::ExportConfig;
 pub use error::{CheckError, ExportError};
-pub use model::export;
+pub use model::{export, export_network};
+pub use network::{BatchNorm, Convolution, Layer, Linear, Network, NetworkKind, Operation};
 pub use onnx::ModelProto;
 pub use render::{parameter_count, render};

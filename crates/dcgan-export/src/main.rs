@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use dcgan_core::{Checkpoint, atomic};
-use dcgan_export::{ExportConfig, ModelProto, export, parameter_count};
+use dcgan_export::{ExportConfig, ModelProto, Network, export_network, parameter_count};
 use prost::Message;
 
 /// Exports a trained generator to ONNX
@@ -35,14 +35,16 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {
-    let (spec, checkpoint) = Checkpoint::load_generator(&args.checkpoint)?;
+    let checkpoint = Checkpoint::load(&args.checkpoint)?;
     atomic::keep_input(&args.checkpoint, &args.output)?;
     let config = ExportConfig::default();
-    let model = export(&checkpoint, &config)
-        .with_context(|| format!("cannot export {}", args.checkpoint.display()))?;
+    let cannot = || format!("cannot export {}", args.checkpoint.display());
+    let network = Network::of_checkpoint(&checkpoint).with_context(cannot)?;
+    let arch = network.arch.clone();
+    let model = export_network(network, &config).with_context(cannot)?;
     let bytes = model.encode_to_vec();
     atomic::write(&args.output, |file| file.write_all(&bytes))?;
-    let summary = summary(&spec.arch, &config, &model);
+    let summary = summary(&arch, &config, &model);
     writeln!(io::stdout(), "{}: {} bytes, {summary}", args.output.display(), bytes.len())
         .context("cannot print the summary")
 }

@@ -1,38 +1,48 @@
-//! A checkpoint as a whole ONNX file: the graph, and what the file says of itself.
+//! A network as a whole ONNX file: the graph, and what the file says of itself.
 
-use dcgan_core::spec::TensorSpec;
-use dcgan_core::{Checkpoint, GeneratorSpec, NetworkSpec, TensorData, metadata};
+use dcgan_core::{Checkpoint, metadata};
 use prost::Message;
 
 use crate::check::check;
 use crate::config::ExportConfig;
 use crate::error::ExportError;
-use crate::generator;
+use crate::fold::fold;
+use crate::graph::graph;
+use crate::network::{Network, NetworkKind};
 use crate::onnx::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
 /// Largest message that protobuf's readers accept.
 const MAX_BYTES: usize = i32::MAX as usize;
 
-/// The generator of a checkpoint as an ONNX model, from `z [N, latent]` to `image [N, C, S, S]` in [-1, 1].
-///
-/// BatchNorm is folded into the transposed convolutions, so each image depends on its own `z` alone. The
-/// model has passed [`check`]; `prost::Message::encode_to_vec` gives the file's bytes, and the same
-/// checkpoint gives the same bytes. PyTorch equivalent: `torch.onnx.export` of a module in `eval()` with
-/// `dynamic_axes` for the batch.
+/// The network of a checkpoint as an ONNX model: [`Network::of_checkpoint`], then [`export_network`].
 ///
 /// # Errors
 /// [`ExportError`] names the tensor or the setting that stands in the way.
 pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelProto, ExportError> {
     config.validate()?;
-    let spec = generator_spec(checkpoint)?;
-    verify(spec, checkpoint)?;
+    export_network(Network::of_checkpoint(checkpoint)?, config)
+}
+
+/// A network as an ONNX model: a generator from `z [N, latent]` to `image [N, C, S, S]` in [-1, 1], a
+/// discriminator from `image` to `logit [N, 1]` and `probability [N, 1]`.
+///
+/// BatchNorm is folded into the convolutions, so each sample depends on its own input alone. The
+/// model has passed [`check`]; `prost::Message::encode_to_vec` gives the file's bytes, and the same
+/// network gives the same bytes. PyTorch equivalent: `torch.onnx.export` of a module in `eval()` with
+/// `dynamic_axes` for the batch.
+///
+/// # Errors
+/// [`ExportError`] names the tensor, the layer or the setting that stands in the way.
+pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelProto, ExportError> {
+    config.validate()?;
+    let network = fold(network);
     let model = ModelProto {
         ir_version: Some(config.ir_version),
         producer_name: Some(env!("CARGO_PKG_NAME").to_owned()),
         producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        graph: Some(generator::graph(spec, checkpoint)?),
+        graph: Some(graph(&network)?),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(config.opset) }],
-        metadata_props: metadata_props(spec, checkpoint)?,
+        metadata_props: metadata_props(&network)?,
         ..Default::default()
     };
     check(&model)?;
@@ -40,42 +50,16 @@ pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelPro
     Ok(model)
 }
 
-fn generator_spec(checkpoint: &Checkpoint) -> Result<&GeneratorSpec, ExportError> {
-    let NetworkSpec::Generator(spec) = &checkpoint.spec else {
-        return Err(ExportError::WrongNetwork { found: checkpoint.spec.kind() });
-    };
-    match spec.widths.len() {
-        1..=8 => Ok(spec),
-        found => Err(ExportError::Stages { found }),
-    }
-}
-
-/// Every tensor of the spec is there: loading a file makes sure of it, building a checkpoint in memory
-/// does not.
-fn verify(spec: &GeneratorSpec, checkpoint: &Checkpoint) -> Result<(), ExportError> {
-    spec.tensors().into_iter().filter(|tensor| !tensor.shape.is_empty()).try_for_each(|expected| {
-        let TensorSpec { name, shape } = expected;
-        let found = match checkpoint.tensors.get(&name) {
-            Some(TensorData::F32(values)) if values.shape() == shape => return Ok(()),
-            Some(TensorData::F32(values)) => format!("F32 {:?}", values.shape()),
-            Some(TensorData::Count(_)) => "a counter".to_owned(),
-            None => "missing".to_owned(),
-        };
-        Err(ExportError::Tensor { tensor: name, expected: format!("F32 {shape:?}"), found })
-    })
-}
-
 /// In a fixed order, which is part of the bytes.
-fn metadata_props(
-    spec: &GeneratorSpec,
-    checkpoint: &Checkpoint,
-) -> Result<Vec<StringStringEntryProto>, ExportError> {
-    let entries = [
-        (metadata::ARCHITECTURE, spec.arch.clone()),
-        (metadata::LATENT_SIZE, spec.latent.to_string()),
-        (metadata::VALUE_RANGE, metadata::VALUE_RANGE_SIGNED.to_owned()),
-        (metadata::TRAINING, serde_json::to_string(&checkpoint.record)?),
-    ];
+fn metadata_props(network: &Network) -> Result<Vec<StringStringEntryProto>, ExportError> {
+    let mut entries = vec![(metadata::ARCHITECTURE, network.arch.clone())];
+    if let (NetworkKind::Generator, [latent]) = (network.kind, network.input.as_slice()) {
+        entries.push((metadata::LATENT_SIZE, latent.to_string()));
+    }
+    entries.push((metadata::VALUE_RANGE, metadata::VALUE_RANGE_SIGNED.to_owned()));
+    if let Some(record) = &network.record {
+        entries.push((metadata::TRAINING, serde_json::to_string(record)?));
+    }
     let entry = |(key, value): (&str, String)| StringStringEntryProto {
         key: Some(key.to_owned()),
         value: Some(value),

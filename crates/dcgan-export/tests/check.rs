@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{discriminator, generator, spec};
+use common::{generator, spec};
 use dcgan_core::{Checkpoint, NetworkSpec, TensorData};
 use dcgan_export::onnx::tensor_proto::DataType;
 use dcgan_export::onnx::tensor_shape_proto::dimension;
@@ -167,9 +167,7 @@ fn weights_that_cannot_be_folded_are_named() {
 }
 
 #[test]
-fn a_checkpoint_that_is_no_whole_generator_is_refused() {
-    let other = export(&discriminator(), &ExportConfig::default()).unwrap_err().to_string();
-    assert_contains(&other, "holds a discriminator, a generator is needed");
+fn a_checkpoint_that_is_not_whole_is_refused() {
     let missing = refusal(|checkpoint| drop(checkpoint.tensors.remove("bn1.bias")));
     assert_contains(&missing, "tensor bn1.bias is missing, the architecture expects F32 [2]");
     let shape = refusal(|checkpoint| {

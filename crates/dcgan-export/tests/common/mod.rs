@@ -26,7 +26,7 @@ pub fn generator(spec: &GeneratorSpec, seed: u64) -> Checkpoint {
     checkpoint(NetworkSpec::Generator(spec.clone()), seed)
 }
 
-/// A discriminator, which cannot be exported.
+/// A small discriminator.
 pub fn discriminator() -> Checkpoint {
     let spec = DiscriminatorSpec { arch: "tiny".to_owned(), widths: vec![2, 3], channels: 1 };
     checkpoint(NetworkSpec::Discriminator(spec), 1)

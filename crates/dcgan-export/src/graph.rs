@@ -1,0 +1,106 @@
+//! A network's layers as ONNX nodes.
+
+use dcgan_core::metadata;
+
+use crate::builder::{GraphBuilder, batched, float, int, ints};
+use crate::error::ExportError;
+use crate::network::{BatchNorm, Convolution, Layer, Linear, Network, NetworkKind, Operation};
+use crate::onnx::{AttributeProto, GraphProto};
+
+/// The graph of a network: a node a layer, from `z [N, latent]` to `image [N, C, S, S]`, or from
+/// `image` to `logit [N, 1]` and `probability [N, 1]`.
+///
+/// # Errors
+/// [`ExportError::NotFinite`] names the tensor, [`ExportError::Layer`] the layer that does not fit.
+pub(crate) fn graph(network: &Network) -> Result<GraphProto, ExportError> {
+    let mut graph = GraphBuilder::default();
+    let (name, input) = match network.kind {
+        NetworkKind::Generator => ("dcgan_generator", metadata::INPUT),
+        NetworkKind::Discriminator => ("dcgan_discriminator", metadata::OUTPUT),
+    };
+    let mut outputs = Vec::new();
+    let mut value = input.to_owned();
+    for (layer, shape) in network.layers.iter().zip(network.shapes()?) {
+        value = node(&mut graph, layer, &value)?; // [N, shape...]
+        outputs.extend(layer.output.map(|output| batched(output, metadata::BATCH, &shape)));
+    }
+    let input = batched(input, metadata::BATCH, &network.input);
+    Ok(graph.finish(name, input, outputs))
+}
+
+/// One layer, from the value called `input` to the value whose name is returned.
+fn node(graph: &mut GraphBuilder, layer: &Layer, input: &str) -> Result<String, ExportError> {
+    let (operator, constants, attributes) = match &layer.operation {
+        Operation::Linear(linear) => ("Gemm", gemm(graph, layer, linear)?, vec![int("transB", 1)]),
+        Operation::Reshape(shape) => ("Reshape", vec![target(graph, layer, shape)], Vec::new()),
+        Operation::ConvTranspose(conv) => ("ConvTranspose", convolution(graph, layer, conv)?, geometry(conv)),
+        Operation::Conv(conv) => ("Conv", convolution(graph, layer, conv)?, geometry(conv)),
+        Operation::BatchNorm(norm) => {
+            ("BatchNormalization", statistics(graph, layer, norm)?, vec![float("epsilon", norm.eps)])
+        }
+        Operation::Relu => ("Relu", Vec::new(), Vec::new()),
+        Operation::LeakyRelu(slope) => ("LeakyRelu", Vec::new(), vec![float("alpha", *slope)]),
+        Operation::Tanh => ("Tanh", Vec::new(), Vec::new()),
+        Operation::Sigmoid => ("Sigmoid", Vec::new(), Vec::new()),
+    };
+    let inputs: Vec<_> = [input].into_iter().chain(constants.iter().map(String::as_str)).collect();
+    let output = layer.output.map_or_else(|| format!("{}_out", layer.name), str::to_owned);
+    Ok(graph.node(operator, &layer.name, &inputs, &output, attributes))
+}
+
+/// PyTorch keeps the weight as `[out, in]`: transposing it is free at run time.
+fn gemm(graph: &mut GraphBuilder, layer: &Layer, linear: &Linear) -> Result<Vec<String>, ExportError> {
+    let weight = format!("{}.weight", layer.name);
+    let weight = graph.floats(&weight, linear.weight.shape(), linear.weight.iter().copied())?;
+    Ok(vec![weight, bias(graph, layer, &linear.bias)?])
+}
+
+/// The target of a Reshape: -1 stands for the batch. A 0 there, "as in the input", fails in OpenCV 4.
+fn target(graph: &mut GraphBuilder, layer: &Layer, shape: &[usize]) -> String {
+    let dims = shape.iter().map(|dim| *dim as i64);
+    graph.integers(&format!("{}.shape", layer.name), &[-1].into_iter().chain(dims).collect::<Vec<_>>())
+}
+
+fn convolution(
+    graph: &mut GraphBuilder,
+    layer: &Layer,
+    conv: &Convolution,
+) -> Result<Vec<String>, ExportError> {
+    let weight = format!("{}.weight", layer.name);
+    let mut constants = vec![graph.floats(&weight, conv.weight.shape(), conv.weight.iter().copied())?];
+    if let Some(values) = &conv.bias {
+        constants.push(bias(graph, layer, values)?);
+    }
+    Ok(constants)
+}
+
+/// All `[C]`, in the order of the operator's inputs.
+fn statistics(graph: &mut GraphBuilder, layer: &Layer, norm: &BatchNorm) -> Result<Vec<String>, ExportError> {
+    let parts = [
+        ("weight", &norm.weight),
+        ("bias", &norm.bias),
+        ("running_mean", &norm.mean),
+        ("running_var", &norm.variance),
+    ];
+    let constant = |(part, values): (&str, &Vec<f32>)| {
+        graph.floats(&format!("{}.{part}", layer.name), &[values.len()], values.iter().copied())
+    };
+    parts.into_iter().map(constant).collect()
+}
+
+fn bias(graph: &mut GraphBuilder, layer: &Layer, values: &[f32]) -> Result<String, ExportError> {
+    graph.floats(&format!("{}.bias", layer.name), &[values.len()], values.iter().copied())
+}
+
+/// Attributes of a convolution, transposed or not: all of them, since runtimes disagree on what an absent
+/// one means. PyTorch equivalent: `ConvTranspose2d(..., kernel_size=4, stride=2, padding=1)`.
+fn geometry(conv: &Convolution) -> Vec<AttributeProto> {
+    let [kernel, stride, padding] = [conv.weight.dim().2, conv.stride, conv.padding].map(|size| size as i64);
+    vec![
+        ints("dilations", &[1, 1]),
+        int("group", 1),
+        ints("kernel_shape", &[kernel; 2]),
+        ints("pads", &[padding; 4]),
+        ints("strides", &[stride; 2]),
+    ]
+}
