@@ -27,6 +27,7 @@ mod error;
 mod fold;
 mod graph;
 mod infer;
+pub mod interpreter;
 mod model;
 mod network;
 mod own;

@@ -1,14 +1,13 @@
-//! The exported graph, run by a naive interpreter, against PyTorch's layers written out from their
+//! The exported graph, run by the interpreter, against PyTorch's layers written out from their
 //! definitions. Neither shares code with the exporter.
 
 mod common;
-mod interpreter;
 
 use common::{decoded, generator, spec};
 use dcgan_core::rng::Rng;
 use dcgan_core::{Checkpoint, GeneratorSpec};
+use dcgan_export::interpreter::{self, Array, Limits};
 use dcgan_export::{ExportConfig, export};
-use interpreter::Array;
 
 /// One image of the generator that a checkpoint describes: linear, transposed convolution, BatchNorm with
 /// running statistics, ReLU, tanh, all in f64.
@@ -56,15 +55,16 @@ fn compare(spec: &GeneratorSpec, seed: u64) -> (f64, f64) {
     let checkpoint = generator(spec, seed);
     let model = decoded(&export(&checkpoint, &ExportConfig::default()).unwrap());
     let mut rng = Rng::new(seed + 1);
-    let z: Vec<f64> = (0..BATCH * spec.latent).map(|_| rng.normal()).collect();
-    let input = Array { shape: vec![BATCH, spec.latent], values: z.clone() };
-    let images = interpreter::run(&model, input);
+    let z: Vec<f64> = (0..BATCH * spec.latent).map(|_| f64::from(rng.normal() as f32)).collect();
+    let input = Array::floats(&[BATCH, spec.latent], z.iter().map(|z| *z as f32).collect());
+    let images = interpreter::run(&model, &[input], Limits::default()).unwrap().remove(0);
     assert_eq!(images.shape, [BATCH, spec.channels, spec.image_size(), spec.image_size()]);
     let expected = z.chunks(spec.latent).flat_map(|z| reference(spec, &checkpoint, z));
-    let errors = images.values.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
+    let pixels: Vec<f64> = images.values.iter().map(|pixel| f64::from(*pixel)).collect();
+    let errors = pixels.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
     let worst = errors.fold(0.0, f64::max);
     assert!(worst < 1e-5, "{spec:?}: the largest difference is {worst}");
-    images.values.iter().fold((1.0, -1.0), |(low, high), x| (x.min(low), x.max(high)))
+    pixels.iter().fold((1.0, -1.0), |(low, high), x| (x.min(low), x.max(high)))
 }
 
 #[test]
