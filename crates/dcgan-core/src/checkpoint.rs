@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ndarray::ArrayD;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +21,14 @@ use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
 
 /// The metadata entry that holds the description.
 const METADATA_KEY: &str = "dcgan";
+/// Turns a state dict that `torch.save` wrote into one that this program reads; it needs the Python packages
+/// torch, numpy and safetensors.
+pub const PICKLE_TO_SAFETENSORS: &str = "python3 -c \"import sys, torch, safetensors.torch as s; \
+    s.save_file({k: v.contiguous() for k, v in \
+    torch.load(sys.argv[1], map_location='cpu', weights_only=True).items()}, sys.argv[2])\" \
+    model.pth model.safetensors";
+/// How the files of `torch.save` begin: as a zip archive, and before PyTorch 1.6 as a pickle.
+const PICKLES: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
 
 /// A network's weights with what is needed to understand them.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +83,16 @@ pub enum CheckpointError {
         path: PathBuf,
         /// What the parser said.
         reason: String,
+    },
+    /// The file is one of `torch.save`.
+    #[error(
+        "{} is a pickle of PyTorch, which only Python reads; this line makes a safetensors file of its state dict:\n\
+         {PICKLE_TO_SAFETENSORS}",
+        path.display()
+    )]
+    Pickle {
+        /// The file.
+        path: PathBuf,
     },
     /// The header does not describe a DCGAN.
     #[error("checkpoint {} does not describe a DCGAN: {reason}", path.display())]
@@ -209,13 +227,12 @@ impl Checkpoint {
         }
     }
 
-    fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
-        let format = |error: safetensors::SafeTensorError| CheckpointError::Format {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-        let file = SafeTensors::deserialize(bytes).map_err(format)?;
+    /// [`Checkpoint::load`] of a file's content; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
+        let (metadata, file) = parse(bytes, path)?;
         let describe = |reason: String| CheckpointError::Description { path: path.to_owned(), reason };
         let json = metadata.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
         let json = json.ok_or_else(|| {
@@ -233,6 +250,27 @@ impl Checkpoint {
         }
         Ok(Self { tensors, spec: description.spec, record: description.training })
     }
+}
+
+/// The header's metadata and the tensors of a file's content.
+pub(crate) fn parse<'a>(
+    bytes: &'a [u8],
+    path: &Path,
+) -> Result<(Metadata, SafeTensors<'a>), CheckpointError> {
+    if PICKLES.iter().any(|start| bytes.starts_with(start)) {
+        return Err(CheckpointError::Pickle { path: path.to_owned() });
+    }
+    let format = |error: safetensors::SafeTensorError| CheckpointError::Format {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
+    Ok((metadata, SafeTensors::deserialize(bytes).map_err(format)?))
+}
+
+/// Whether dcgan-train wrote the file.
+pub(crate) fn describes_itself(metadata: &Metadata) -> bool {
+    metadata.metadata().as_ref().is_some_and(|map| map.contains_key(METADATA_KEY))
 }
 
 impl TensorData {
@@ -317,7 +355,7 @@ fn decode(view: &TensorView, expected: &TensorSpec) -> Result<TensorData, String
     Ok(TensorData::from_values(&expected.shape, values))
 }
 
-fn check_values(name: &str, values: &[f32]) -> Result<(), String> {
+pub(crate) fn check_values(name: &str, values: &[f32]) -> Result<(), String> {
     let is_variance = name.ends_with("running_var");
     let is_wrong = |value: &f32| !value.is_finite() || (is_variance && *value < 0.0);
     match values.iter().position(is_wrong) {

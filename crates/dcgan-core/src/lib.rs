@@ -3,6 +3,7 @@
 //! - [`spec`]: an architecture as plain data, and the names and shapes of its tensors
 //! - [`checkpoint`]: a network in a safetensors file that describes itself
 //! - [`seal`]: a checksum inside the file that it covers
+//! - [`state_dict`]: a network of another program, in a file that does not
 //! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
 //! - [`metadata`]: what an exported generator says of itself
 //! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
@@ -22,6 +23,8 @@ pub mod pixels;
 pub mod rng;
 pub mod seal;
 pub mod spec;
+pub mod state_dict;
 
 pub use checkpoint::{Checkpoint, TensorData, TrainingRecord};
 pub use spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec};
+pub use state_dict::{StateDict, Weights};
