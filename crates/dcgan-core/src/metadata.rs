@@ -4,7 +4,7 @@
 
 /// The graph's input, latents `[N, latent]`.
 pub const INPUT: &str = "z";
-/// The graph's output, images `[N, C, H, W]`; a discriminator's input.
+/// The graph's output, images `[N, C, H, W]` or `[N, H, W, C]`; a discriminator's input, `[N, C, H, W]`.
 pub const OUTPUT: &str = "image";
 /// A discriminator's output before the sigmoid, `[N, 1]`.
 pub const LOGIT: &str = "logit";
@@ -17,7 +17,7 @@ pub const BATCH: &str = "N";
 pub const ARCHITECTURE: &str = "dcgan.architecture";
 /// Length of the latent vector, in decimal.
 pub const LATENT_SIZE: &str = "dcgan.latent_size";
-/// Lowest and highest value of a pixel, as [`VALUE_RANGE_SIGNED`].
+/// Lowest and highest value of a pixel, as [`VALUE_RANGE_SIGNED`] or [`VALUE_RANGE_BYTES`].
 pub const VALUE_RANGE: &str = "dcgan.value_range";
 /// How the generator was trained: a [`TrainingRecord`](crate::TrainingRecord) as JSON.
 pub const TRAINING: &str = "dcgan.training";
@@ -26,3 +26,5 @@ pub const CHECKSUM: &str = "dcgan.sha256";
 
 /// The value range of a generator that ends in tanh.
 pub const VALUE_RANGE_SIGNED: &str = "-1,1";
+/// The value range of a generator that gives bytes.
+pub const VALUE_RANGE_BYTES: &str = "0,255";

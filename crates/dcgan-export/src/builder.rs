@@ -1,5 +1,9 @@
 //! Nodes, constants and types in ONNX's messages.
 
+use dcgan_core::metadata;
+use half::f16;
+
+use crate::config::{Batch, Precision};
 use crate::error::ExportError;
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::tensor_proto::DataType;
@@ -10,32 +14,49 @@ use crate::onnx::{
 };
 
 /// A graph in the making. Its methods return the name of the value they add, for the next node's inputs.
-#[derive(Default)]
 pub(crate) struct GraphBuilder {
+    precision: Precision,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
 }
 
 impl GraphBuilder {
-    /// Adds a float constant of shape `dims`, its values in row-major order.
+    /// A graph without nodes, whose weights will have this precision.
+    pub(crate) fn new(precision: Precision) -> Self {
+        Self { precision, nodes: Vec::new(), initializers: Vec::new() }
+    }
+
+    /// Adds weights of shape `dims`, their values in row-major order, rounded to the graph's precision.
     ///
     /// # Errors
-    /// [`ExportError::NotFinite`] names the constant.
-    pub(crate) fn floats(
+    /// [`ExportError::NotFinite`] and [`ExportError::Overflow`] name the constant.
+    pub(crate) fn weights(
         &mut self,
         name: &str,
         dims: &[usize],
         values: impl IntoIterator<Item = f32>,
     ) -> Result<String, ExportError> {
-        let mut data = Vec::with_capacity(dims.iter().product::<usize>() * size_of::<f32>());
-        for (position, value) in values.into_iter().enumerate() {
-            if !value.is_finite() {
-                return Err(ExportError::NotFinite { tensor: name.to_owned(), position, found: value });
+        let size = dims.iter().product::<usize>() * self.precision.bytes();
+        let mut data = Vec::with_capacity(size);
+        for (position, found) in values.into_iter().enumerate() {
+            if !found.is_finite() {
+                return Err(ExportError::NotFinite { tensor: name.to_owned(), position, found });
             }
-            data.extend(value.to_le_bytes());
+            match self.precision {
+                Precision::F32 => data.extend(found.to_le_bytes()),
+                Precision::F16 => match f16::from_f32(found) {
+                    half if half.is_finite() => data.extend(half.to_le_bytes()),
+                    _ => return Err(ExportError::Overflow { tensor: name.to_owned(), position, found }),
+                },
+            }
         }
         let dims = dims.iter().map(|dim| *dim as i64).collect();
-        Ok(self.initializer(name, DataType::Float, dims, data))
+        Ok(self.initializer(name, self.precision.element(), dims, data))
+    }
+
+    /// Adds one number, an f32 in every precision.
+    pub(crate) fn number(&mut self, name: &str, value: f32) -> String {
+        self.initializer(name, DataType::Float, Vec::new(), value.to_le_bytes().to_vec())
     }
 
     /// Adds an integer constant of one dimension.
@@ -99,6 +120,11 @@ pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name, r#type, i: Some(value), ..Default::default() }
 }
 
+/// The attribute of a Cast.
+pub(crate) fn to(element: DataType) -> AttributeProto {
+    int("to", i64::from(i32::from(element)))
+}
+
 /// A float attribute.
 pub(crate) fn float(name: &str, value: f32) -> AttributeProto {
     let (name, r#type) = (Some(name.to_owned()), Some(AttributeType::Float.into()));
@@ -111,13 +137,34 @@ pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto { name, r#type, ints: values.to_vec(), ..Default::default() }
 }
 
-/// A float value `[batch, dims...]` that enters or leaves the graph, its batch known by name only.
-pub(crate) fn batched(name: &str, batch: &str, dims: &[usize]) -> ValueInfoProto {
-    let batch = dimension::Value::DimParam(batch.to_owned());
-    let dims = dims.iter().map(|dim| dimension::Value::DimValue(*dim as i64));
+impl Precision {
+    /// Element type of the weights.
+    pub(crate) fn element(self) -> DataType {
+        match self {
+            Self::F32 => DataType::Float,
+            Self::F16 => DataType::Float16,
+        }
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Self::F32 => size_of::<f32>(),
+            Self::F16 => size_of::<f16>(),
+        }
+    }
+}
+
+/// A value `[batch, dims...]` that enters or leaves the graph, a dynamic batch known by its name.
+pub(crate) fn batched(name: &str, element: DataType, batch: Batch, dims: &[usize]) -> ValueInfoProto {
+    let number = |dim: usize| dimension::Value::DimValue(dim as i64);
+    let batch = match batch {
+        Batch::Dynamic => dimension::Value::DimParam(metadata::BATCH.to_owned()),
+        Batch::Fixed(size) => number(size),
+    };
+    let dims = dims.iter().map(|dim| number(*dim));
     let dim = [batch].into_iter().chain(dims).map(|value| Dimension { value: Some(value) }).collect();
     let tensor =
-        type_proto::Tensor { elem_type: Some(DataType::Float.into()), shape: Some(TensorShapeProto { dim }) };
+        type_proto::Tensor { elem_type: Some(element.into()), shape: Some(TensorShapeProto { dim }) };
     ValueInfoProto {
         name: Some(name.to_owned()),
         r#type: Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)) }),

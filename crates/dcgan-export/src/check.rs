@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use dcgan_core::metadata;
+
 use crate::error::CheckError;
 use crate::infer::{OPERATORS, node_error, output_type};
+use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::types::{Dim, TensorType, Types, declared};
 
@@ -13,7 +16,8 @@ use crate::types::{Dim, TensorType, Types, declared};
 /// - nodes stand in an order in which they can run, and no two values share a name;
 /// - every initialiser is used, and its bytes are those of its shape and type;
 /// - every node has the attributes that its operator needs, and no others;
-/// - shapes, computed from node to node, end in the declared outputs, and the batch has a name.
+/// - shapes, computed from node to node, end in the declared outputs, and the batch has a name or a size;
+/// - the range that the metadata names is that of the image's type.
 ///
 /// # Errors
 /// [`CheckError`] names the value, node or initialiser of the first violation.
@@ -26,7 +30,8 @@ pub fn check(model: &ModelProto) -> Result<(), CheckError> {
     graph.node.iter().try_for_each(check_attributes)?;
     graph.input.iter().chain(&graph.output).try_for_each(check_batch)?;
     let types = infer_all(graph)?;
-    graph.output.iter().try_for_each(|output| check_output(output, &types))
+    graph.output.iter().try_for_each(|output| check_output(output, &types))?;
+    check_range(model, graph)
 }
 
 fn check_versions(model: &ModelProto) -> Result<(), CheckError> {
@@ -94,7 +99,8 @@ fn check_batch(value: &ValueInfoProto) -> Result<(), CheckError> {
     let found = TensorType::of_value(value);
     match found.as_ref().and_then(|found| found.shape.first()) {
         Some(Dim::Named(name)) if !name.is_empty() => Ok(()),
-        _ => Err(declared_error(value, "a tensor whose first dimension has a name".to_owned())),
+        Some(Dim::Fixed(1..)) => Ok(()),
+        _ => Err(declared_error(value, "a tensor whose first dimension has a name or a size".to_owned())),
     }
 }
 
@@ -117,6 +123,23 @@ fn check_output(output: &ValueInfoProto, types: &Types) -> Result<(), CheckError
     }
     let computed = computed.map_or("a value that the graph computes".to_owned(), TensorType::to_string);
     Err(declared_error(output, computed))
+}
+
+/// Bytes are from 0 to 255, what tanh gives from -1 to 1.
+fn check_range(model: &ModelProto, graph: &GraphProto) -> Result<(), CheckError> {
+    let said = model.metadata_props.iter().find(|entry| entry.key() == metadata::VALUE_RANGE);
+    let output = graph.output.iter().find_map(TensorType::of_value);
+    let (Some(said), Some(output)) = (said, output) else { return Ok(()) };
+    let expected = match output.element {
+        DataType::Uint8 => metadata::VALUE_RANGE_BYTES,
+        _ => metadata::VALUE_RANGE_SIGNED,
+    };
+    if said.value() == expected {
+        return Ok(());
+    }
+    let (key, found, element) =
+        (metadata::VALUE_RANGE, said.value().to_owned(), output.element.as_str_name());
+    Err(CheckError::Metadata { key, found, expected, element })
 }
 
 fn declared_error(value: &ValueInfoProto, expected: String) -> CheckError {

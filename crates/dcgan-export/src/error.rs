@@ -1,7 +1,5 @@
 //! What can go wrong in an export, and what a model of the wrong structure violates.
 
-use std::ops::RangeInclusive;
-
 /// A checkpoint could not be made into an ONNX model.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
@@ -57,15 +55,26 @@ pub enum ExportError {
         /// What stands there.
         found: f32,
     },
-    /// A version outside of the window that runtimes share.
-    #[error("{field} {found} is not supported by all runtimes, choose {} to {}", expected.start(), expected.end())]
-    Version {
-        /// Which field of the [`ExportConfig`](crate::ExportConfig).
-        field: &'static str,
-        /// Its value.
-        found: i64,
-        /// The window.
-        expected: RangeInclusive<i64>,
+    /// A weight of the model is too large for 16 bits.
+    #[error(
+        "initialiser {tensor} would have {found} at position {position}, beyond 65504, the largest number of f16: \
+         export it with --precision f32"
+    )]
+    Overflow {
+        /// Its name in the model.
+        tensor: String,
+        /// Where, in row-major order.
+        position: usize,
+        /// The weight.
+        found: f32,
+    },
+    /// A choice that no file can have.
+    #[error("{flag}: {reason}")]
+    Config {
+        /// The flag that says it.
+        flag: &'static str,
+        /// What was found and what to choose.
+        reason: String,
     },
     /// Protobuf readers refuse files beyond 2 GiB.
     #[error("the model takes {found} bytes, an ONNX file holds at most {limit}: use a smaller architecture")]
@@ -131,6 +140,18 @@ pub enum CheckError {
         operator: String,
         /// What was expected and found.
         reason: String,
+    },
+    /// The file says another range of the image's values than its type has.
+    #[error("metadata {key} is {found:?}, expected {expected:?} for an output of {element}")]
+    Metadata {
+        /// The entry's key.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// What the output's type needs.
+        expected: &'static str,
+        /// The output's element type.
+        element: &'static str,
     },
     /// A value that enters or leaves the graph has another type than it should.
     #[error("{value} is declared as {declared}, expected {expected}")]

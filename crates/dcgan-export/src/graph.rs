@@ -2,37 +2,66 @@
 
 use dcgan_core::metadata;
 
-use crate::builder::{GraphBuilder, batched, float, int, ints};
+use crate::builder::{GraphBuilder, batched, float, int, ints, to};
+use crate::config::{Batch, ExportConfig, Precision};
 use crate::error::ExportError;
 use crate::network::{BatchNorm, Convolution, Layer, Linear, Network, NetworkKind, Operation};
+use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{AttributeProto, GraphProto};
+use crate::output;
 
 /// The graph of a network: a node a layer, from `z [N, latent]` to `image [N, C, S, S]`, or from
-/// `image` to `logit [N, 1]` and `probability [N, 1]`.
+/// `image` to `logit [N, 1]` and `probability [N, 1]`; then what brings them into the form that `config` asks for.
 ///
 /// # Errors
-/// [`ExportError::NotFinite`] names the tensor, [`ExportError::Layer`] the layer that does not fit.
-pub(crate) fn graph(network: &Network) -> Result<GraphProto, ExportError> {
-    let mut graph = GraphBuilder::default();
+/// [`ExportError::NotFinite`] and [`ExportError::Overflow`] name the tensor, [`ExportError::Layer`] the layer that
+/// does not fit.
+pub(crate) fn graph(network: &Network, config: &ExportConfig) -> Result<GraphProto, ExportError> {
+    let mut graph = GraphBuilder::new(config.precision);
     let (name, input) = match network.kind {
         NetworkKind::Generator => ("dcgan_generator", metadata::INPUT),
         NetworkKind::Discriminator => ("dcgan_discriminator", metadata::OUTPUT),
     };
     let mut outputs = Vec::new();
-    let mut value = input.to_owned();
+    let mut value = entering(&mut graph, input, config.precision);
     for (layer, shape) in network.layers.iter().zip(network.shapes()?) {
-        value = node(&mut graph, layer, &value)?; // [N, shape...]
-        outputs.extend(layer.output.map(|output| batched(output, metadata::BATCH, &shape)));
+        let steps = layer.output.map_or_else(Vec::new, |_| output::steps(network.kind, config));
+        // What leaves as it is has the output's name.
+        let name = layer.output.filter(|_| steps.is_empty());
+        let name = name.map_or_else(|| format!("{}_out", layer.name), str::to_owned);
+        value = node(&mut graph, layer, config.batch, &value, &name)?; // [N, shape...]
+        if let Some(output) = layer.output {
+            output::add(&mut graph, steps, &value, output);
+            let (element, shape) = output::declared(network.kind, config, &shape);
+            outputs.push(batched(output, element, config.batch, &shape));
+        }
     }
-    let input = batched(input, metadata::BATCH, &network.input);
+    let input = batched(input, DataType::Float, config.batch, &network.input);
     Ok(graph.finish(name, input, outputs))
 }
 
-/// One layer, from the value called `input` to the value whose name is returned.
-fn node(graph: &mut GraphBuilder, layer: &Layer, input: &str) -> Result<String, ExportError> {
+/// The input, which is f32, in the graph's precision.
+fn entering(graph: &mut GraphBuilder, input: &str, precision: Precision) -> String {
+    match precision {
+        Precision::F32 => input.to_owned(),
+        Precision::F16 => {
+            let name = format!("{input}_f16");
+            graph.node("Cast", &name, &[input], &format!("{name}_out"), vec![to(DataType::Float16)])
+        }
+    }
+}
+
+/// One layer, from the value called `input` to the one called `output`.
+fn node(
+    graph: &mut GraphBuilder,
+    layer: &Layer,
+    batch: Batch,
+    input: &str,
+    output: &str,
+) -> Result<String, ExportError> {
     let (operator, constants, attributes) = match &layer.operation {
         Operation::Linear(linear) => ("Gemm", gemm(graph, layer, linear)?, vec![int("transB", 1)]),
-        Operation::Reshape(shape) => ("Reshape", vec![target(graph, layer, shape)], Vec::new()),
+        Operation::Reshape(shape) => ("Reshape", vec![target(graph, layer, batch, shape)], Vec::new()),
         Operation::ConvTranspose(conv) => ("ConvTranspose", convolution(graph, layer, conv)?, geometry(conv)),
         Operation::Conv(conv) => ("Conv", convolution(graph, layer, conv)?, geometry(conv)),
         Operation::BatchNorm(norm) => {
@@ -44,21 +73,24 @@ fn node(graph: &mut GraphBuilder, layer: &Layer, input: &str) -> Result<String, 
         Operation::Sigmoid => ("Sigmoid", Vec::new(), Vec::new()),
     };
     let inputs: Vec<_> = [input].into_iter().chain(constants.iter().map(String::as_str)).collect();
-    let output = layer.output.map_or_else(|| format!("{}_out", layer.name), str::to_owned);
-    Ok(graph.node(operator, &layer.name, &inputs, &output, attributes))
+    Ok(graph.node(operator, &layer.name, &inputs, output, attributes))
 }
 
 /// PyTorch keeps the weight as `[out, in]`: transposing it is free at run time.
 fn gemm(graph: &mut GraphBuilder, layer: &Layer, linear: &Linear) -> Result<Vec<String>, ExportError> {
     let weight = format!("{}.weight", layer.name);
-    let weight = graph.floats(&weight, linear.weight.shape(), linear.weight.iter().copied())?;
+    let weight = graph.weights(&weight, linear.weight.shape(), linear.weight.iter().copied())?;
     Ok(vec![weight, bias(graph, layer, &linear.bias)?])
 }
 
-/// The target of a Reshape: -1 stands for the batch. A 0 there, "as in the input", fails in OpenCV 4.
-fn target(graph: &mut GraphBuilder, layer: &Layer, shape: &[usize]) -> String {
+/// The target of a Reshape: -1 stands for a batch of any size. A 0 there, "as in the input", fails in OpenCV 4.
+fn target(graph: &mut GraphBuilder, layer: &Layer, batch: Batch, shape: &[usize]) -> String {
+    let batch = match batch {
+        Batch::Dynamic => -1,
+        Batch::Fixed(size) => size as i64,
+    };
     let dims = shape.iter().map(|dim| *dim as i64);
-    graph.integers(&format!("{}.shape", layer.name), &[-1].into_iter().chain(dims).collect::<Vec<_>>())
+    graph.integers(&format!("{}.shape", layer.name), &[batch].into_iter().chain(dims).collect::<Vec<_>>())
 }
 
 fn convolution(
@@ -67,7 +99,7 @@ fn convolution(
     conv: &Convolution,
 ) -> Result<Vec<String>, ExportError> {
     let weight = format!("{}.weight", layer.name);
-    let mut constants = vec![graph.floats(&weight, conv.weight.shape(), conv.weight.iter().copied())?];
+    let mut constants = vec![graph.weights(&weight, conv.weight.shape(), conv.weight.iter().copied())?];
     if let Some(values) = &conv.bias {
         constants.push(bias(graph, layer, values)?);
     }
@@ -83,13 +115,13 @@ fn statistics(graph: &mut GraphBuilder, layer: &Layer, norm: &BatchNorm) -> Resu
         ("running_var", &norm.variance),
     ];
     let constant = |(part, values): (&str, &Vec<f32>)| {
-        graph.floats(&format!("{}.{part}", layer.name), &[values.len()], values.iter().copied())
+        graph.weights(&format!("{}.{part}", layer.name), &[values.len()], values.iter().copied())
     };
     parts.into_iter().map(constant).collect()
 }
 
 fn bias(graph: &mut GraphBuilder, layer: &Layer, values: &[f32]) -> Result<String, ExportError> {
-    graph.floats(&format!("{}.bias", layer.name), &[values.len()], values.iter().copied())
+    graph.weights(&format!("{}.bias", layer.name), &[values.len()], values.iter().copied())
 }
 
 /// Attributes of a convolution, transposed or not: all of them, since runtimes disagree on what an absent

@@ -9,7 +9,7 @@ use crate::types::{Dim, TensorType, Types, product};
 
 /// The operators of an exported network, each with all the attributes it must have: runtimes disagree
 /// on the defaults of absent ones, and get others (`output_shape`, `auto_pad`) wrong.
-pub(crate) const OPERATORS: [(&str, &[&str]); 9] = [
+pub(crate) const OPERATORS: [(&str, &[&str]); 14] = [
     ("Gemm", &["transB"]),
     ("Reshape", &[]),
     ("ConvTranspose", &["dilations", "group", "kernel_shape", "pads", "strides"]),
@@ -19,6 +19,11 @@ pub(crate) const OPERATORS: [(&str, &[&str]); 9] = [
     ("LeakyRelu", &["alpha"]),
     ("Tanh", &[]),
     ("Sigmoid", &[]),
+    ("Add", &[]),
+    ("Mul", &[]),
+    ("Floor", &[]),
+    ("Cast", &["to"]),
+    ("Transpose", &["perm"]),
 ];
 
 /// The type of a node's output, `types` being those of its inputs and `graph` where constants lie.
@@ -38,10 +43,13 @@ pub(crate) fn output_type(
         "ConvTranspose" => call.conv_transpose(),
         "Conv" => call.conv(),
         "BatchNormalization" => call.batch_norm(),
-        "Relu" | "LeakyRelu" | "Tanh" | "Sigmoid" => call.elementwise(),
+        "Relu" | "LeakyRelu" | "Tanh" | "Sigmoid" | "Floor" | "Cast" => call.elementwise(),
+        "Add" | "Mul" => call.with_scalar(),
+        "Transpose" => call.transpose(),
         _ => Err("this operator is not one of an exported network".to_owned()),
     };
-    shape.map(TensorType::float).map_err(|reason| node_error(node, reason))
+    let output = shape.and_then(|shape| Ok(TensorType { element: call.output_element()?, shape }));
+    output.map_err(|reason| node_error(node, reason))
 }
 
 /// A fault of a node.
@@ -62,6 +70,46 @@ impl Call<'_> {
         self.floats(0).map(<[Dim]>::to_vec)
     }
 
+    /// A tensor and one number for all its elements.
+    fn with_scalar(&self) -> Result<Vec<Dim>, String> {
+        self.input_count(2..=2)?;
+        let [] = self.rank(1)?;
+        self.floats(0).map(<[Dim]>::to_vec)
+    }
+
+    /// Output dimension `i` is input dimension `perm[i]`.
+    fn transpose(&self) -> Result<Vec<Dim>, String> {
+        self.input_count(1..=1)?;
+        let (shape, perm) = (self.floats(0)?, &self.attribute("perm")?.ints);
+        let mut sorted = perm.clone();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..shape.len() as i64) {
+            return Err(format!(
+                "perm is {perm:?}, expected the numbers 0 to {} in any order",
+                shape.len() - 1
+            ));
+        }
+        Ok(perm.iter().map(|from| shape[*from as usize].clone()).collect())
+    }
+
+    /// The type that a Cast names, or else that of the first input.
+    fn output_element(&self) -> Result<DataType, String> {
+        if self.node.op_type() != "Cast" {
+            return Ok(self.element());
+        }
+        let to = self.int("to")?;
+        let known = i32::try_from(to).ok().and_then(|to| DataType::try_from(to).ok());
+        known
+            .filter(|to| matches!(to, DataType::Float | DataType::Float16 | DataType::Uint8))
+            .ok_or_else(|| format!("to is {to}, expected that of FLOAT, FLOAT16 or UINT8"))
+    }
+
+    /// Element type of the first input.
+    fn element(&self) -> DataType {
+        let first = self.node.input.first().and_then(|name| self.types.get(name));
+        first.map_or(DataType::Undefined, |first| first.element)
+    }
+
     /// `[N, in]` and `[out, in]` to `[N, out]`.
     fn gemm(&self) -> Result<Vec<Dim>, String> {
         self.input_count(3..=3)?;
@@ -76,14 +124,19 @@ impl Call<'_> {
         Ok(vec![batch.clone(), outputs.clone()])
     }
 
-    /// `[N, dims...]` to the target `[-1, dims...]`, which has to leave the batch as it is.
+    /// `[N, dims...]` to the target `[N or -1, dims...]`, which has to leave the batch as it is.
     fn reshape(&self) -> Result<Vec<Dim>, String> {
         self.input_count(2..=2)?;
         let (batch, sample) = self.floats(0)?.split_first().ok_or("the input has no batch")?;
         let features = product(sample).map(Dim::Fixed).ok_or("the input has no size")?;
         let target = self.integer_constant(1)?;
-        let Some((-1, rest)) = target.split_first().map(|(first, rest)| (*first, rest)) else {
-            return Err(format!("the target is {target:?}, expected -1 in front and nowhere else"));
+        let rest = match target.split_first() {
+            Some((first, rest)) if *first == -1 || *batch == Dim::Fixed(*first) => rest,
+            _ => {
+                return Err(format!(
+                    "the target is {target:?}, expected {batch} or -1 in front, and nowhere else -1"
+                ));
+            }
         };
         let rest: Vec<_> = rest.iter().copied().map(Dim::Fixed).collect();
         let elements = product(&rest).ok_or_else(|| format!("the target {target:?} has no size"))?;
@@ -172,13 +225,14 @@ impl Call<'_> {
         shape.try_into().map_err(|_| error())
     }
 
-    /// The shape of an input that has to hold floats.
+    /// The shape of an input that has to hold floats, as wide as those of the first input.
     fn floats(&self, index: usize) -> Result<&[Dim], String> {
         let name = &self.node.input[index];
         let found = self.types.get(name).ok_or_else(|| format!("the type of {name} is unknown"))?;
-        match found.element {
-            DataType::Float => Ok(&found.shape),
-            _ => Err(format!("{name} is {found}, expected FLOAT")),
+        match (found.is_float(), self.element()) {
+            (true, first) if found.element == first => Ok(&found.shape),
+            (true, first) => Err(format!("{name} is {found}, expected {}", first.as_str_name())),
+            _ => Err(format!("{name} is {found}, expected FLOAT or FLOAT16")),
         }
     }
 

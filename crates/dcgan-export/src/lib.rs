@@ -22,7 +22,7 @@
 
 mod builder;
 mod check;
-mod config;
+pub mod config;
 mod error;
 mod fold;
 mod graph;
@@ -30,6 +30,7 @@ mod infer;
 pub mod interpreter;
 mod model;
 mod network;
+mod output;
 mod own;
 mod render;
 mod tensors;

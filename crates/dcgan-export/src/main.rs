@@ -22,6 +22,8 @@ struct Args {
     /// The ONNX file to write; an old one is replaced once the new one is whole
     #[arg(long, value_name = "FILE", default_value = "g.onnx")]
     output: PathBuf,
+    #[command(flatten)]
+    config: ExportConfig,
 }
 
 fn main() -> ExitCode {
@@ -37,14 +39,13 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<()> {
     let checkpoint = Checkpoint::load(&args.checkpoint)?;
     atomic::keep_input(&args.checkpoint, &args.output)?;
-    let config = ExportConfig::default();
     let cannot = || format!("cannot export {}", args.checkpoint.display());
     let network = Network::of_checkpoint(&checkpoint).with_context(cannot)?;
     let arch = network.arch.clone();
-    let model = export_network(network, &config).with_context(cannot)?;
+    let model = export_network(network, &args.config).with_context(cannot)?;
     let bytes = model.encode_to_vec();
     atomic::write(&args.output, |file| file.write_all(&bytes))?;
-    let summary = summary(&arch, &config, &model);
+    let summary = summary(&arch, &args.config, &model);
     writeln!(io::stdout(), "{}: {} bytes, {summary}", args.output.display(), bytes.len())
         .context("cannot print the summary")
 }

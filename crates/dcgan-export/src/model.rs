@@ -10,6 +10,7 @@ use crate::fold::fold;
 use crate::graph::graph;
 use crate::network::{Network, NetworkKind};
 use crate::onnx::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use crate::output;
 
 /// Largest message that protobuf's readers accept.
 const MAX_BYTES: usize = i32::MAX as usize;
@@ -19,30 +20,28 @@ const MAX_BYTES: usize = i32::MAX as usize;
 /// # Errors
 /// [`ExportError`] names the tensor or the setting that stands in the way.
 pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelProto, ExportError> {
-    config.validate()?;
     export_network(Network::of_checkpoint(checkpoint)?, config)
 }
 
 /// A network as an ONNX model: a generator from `z [N, latent]` to `image [N, C, S, S]` in [-1, 1], a
-/// discriminator from `image` to `logit [N, 1]` and `probability [N, 1]`.
+/// discriminator from `image` to `logit [N, 1]` and `probability [N, 1]`; or what else `config` asks for.
 ///
-/// BatchNorm is folded into the convolutions, so each sample depends on its own input alone. The
-/// model has passed [`check`]; `prost::Message::encode_to_vec` gives the file's bytes, and the same
+/// BatchNorm has its running statistics, so each sample depends on its own input alone. The model has passed [`check`]; `prost::Message::encode_to_vec` gives the file's bytes, and the same
 /// network gives the same bytes. PyTorch equivalent: `torch.onnx.export` of a module in `eval()` with
 /// `dynamic_axes` for the batch.
 ///
 /// # Errors
 /// [`ExportError`] names the tensor, the layer or the setting that stands in the way.
 pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelProto, ExportError> {
-    config.validate()?;
-    let network = fold(network);
+    config.validate_for(network.kind)?;
+    let network = if config.fold_batchnorm { fold(network) } else { network };
     let model = ModelProto {
-        ir_version: Some(config.ir_version),
+        ir_version: Some(config.ir_version()),
         producer_name: Some(env!("CARGO_PKG_NAME").to_owned()),
         producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        graph: Some(graph(&network)?),
+        graph: Some(graph(&network, config)?),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(config.opset) }],
-        metadata_props: metadata_props(&network)?,
+        metadata_props: metadata_props(&network, config)?,
         ..Default::default()
     };
     check(&model)?;
@@ -51,12 +50,15 @@ pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelPr
 }
 
 /// In a fixed order, which is part of the bytes.
-fn metadata_props(network: &Network) -> Result<Vec<StringStringEntryProto>, ExportError> {
+fn metadata_props(
+    network: &Network,
+    config: &ExportConfig,
+) -> Result<Vec<StringStringEntryProto>, ExportError> {
     let mut entries = vec![(metadata::ARCHITECTURE, network.arch.clone())];
     if let (NetworkKind::Generator, [latent]) = (network.kind, network.input.as_slice()) {
         entries.push((metadata::LATENT_SIZE, latent.to_string()));
     }
-    entries.push((metadata::VALUE_RANGE, metadata::VALUE_RANGE_SIGNED.to_owned()));
+    entries.push((metadata::VALUE_RANGE, output::value_range(config).to_owned()));
     if let Some(record) = &network.record {
         entries.push((metadata::TRAINING, serde_json::to_string(record)?));
     }

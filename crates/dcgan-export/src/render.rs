@@ -4,7 +4,6 @@ use std::fmt::{self, Write};
 
 use crate::infer::output_type;
 use crate::onnx::attribute_proto::AttributeType;
-use crate::onnx::tensor_proto::DataType;
 use crate::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::types::{TensorType, Types, declared, product};
 
@@ -18,14 +17,15 @@ pub fn render(model: &ModelProto) -> String {
     text
 }
 
-/// The number of learned values of a model: the elements of all its float initialisers.
+/// The number of learned values of a model: the elements of all its float initialisers but for single numbers, which
+/// scale the image.
 ///
-/// BatchNorm counts as the bias it was folded into. PyTorch equivalent, apart from that:
+/// BatchNorm counts as the bias it was folded into, or with its running statistics. PyTorch equivalent, apart from that:
 /// `sum(p.numel() for p in module.parameters())`.
 pub fn parameter_count(model: &ModelProto) -> u64 {
     let initializers = model.graph.iter().flat_map(|graph| &graph.initializer);
     let types = initializers.map(TensorType::of_initializer);
-    let floats = types.filter(|tensor| tensor.element == DataType::Float);
+    let floats = types.filter(|tensor| tensor.is_float() && !tensor.shape.is_empty());
     let counts = floats.filter_map(|tensor| product(&tensor.shape)).map(i64::unsigned_abs);
     counts.fold(0, u64::saturating_add)
 }

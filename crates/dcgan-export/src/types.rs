@@ -28,9 +28,9 @@ pub(crate) struct TensorType {
 }
 
 impl TensorType {
-    /// Float values of a shape.
-    pub(crate) fn float(shape: Vec<Dim>) -> Self {
-        Self { element: DataType::Float, shape }
+    /// Whether its elements are of a type that networks compute with here.
+    pub(crate) fn is_float(&self) -> bool {
+        matches!(self.element, DataType::Float | DataType::Float16)
     }
 
     /// The type of a constant.
@@ -54,6 +54,7 @@ impl TensorType {
     /// Bytes of a value of this type, if it is one that this exporter writes.
     pub(crate) fn bytes(&self) -> Option<i64> {
         let size = match self.element {
+            DataType::Float16 => 2,
             DataType::Float => 4,
             DataType::Int64 => 8,
             _ => return None,

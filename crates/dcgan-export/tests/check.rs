@@ -4,9 +4,10 @@ mod common;
 
 use common::{generator, spec};
 use dcgan_core::{Checkpoint, NetworkSpec, TensorData};
+use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::onnx::tensor_proto::DataType;
 use dcgan_export::onnx::tensor_shape_proto::dimension;
-use dcgan_export::onnx::{AttributeProto, GraphProto, TypeProto, type_proto};
+use dcgan_export::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto, TypeProto, type_proto};
 use dcgan_export::{ExportConfig, ModelProto, check, export, render};
 
 fn tiny() -> Checkpoint {
@@ -88,7 +89,7 @@ fn initialisers_are_used_and_whole() {
     let short = fault(|graph| graph.initializer[0].raw_data.as_mut().unwrap().truncate(767));
     assert_contains(&short, "fc.weight has 767 bytes of raw_data, its type FLOAT [64, 3] needs 768");
     let other = fault(|graph| graph.initializer[0].data_type = Some(DataType::Float16.into()));
-    assert_contains(&other, "FLOAT16 [64, 3] is none of those");
+    assert_contains(&other, "its type FLOAT16 [64, 3] needs 384");
     let huge = fault(|graph| graph.initializer[0].dims = vec![i64::MAX, i64::MAX]);
     assert_contains(&huge, "fc.weight has 768 bytes");
 }
@@ -130,11 +131,76 @@ fn shapes_go_together() {
 }
 
 #[test]
+fn what_brings_the_image_into_its_form_goes_together() {
+    let config = ExportConfig {
+        fold_batchnorm: false,
+        batch: Batch::Fixed(2),
+        precision: Precision::F16,
+        output_format: OutputFormat::Uint8,
+        layout: Layout::Nhwc,
+        ..ExportConfig::default()
+    };
+    let model = export(&tiny(), &config).unwrap();
+    assert_eq!(check(&model), Ok(()));
+    let fault = |change: fn(&mut GraphProto)| {
+        let mut model = model.clone();
+        change(model.graph.as_mut().unwrap());
+        render(&model);
+        check(&model).expect_err("the change is a fault").to_string()
+    };
+    fn node<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut NodeProto {
+        graph.node.iter_mut().find(|node| node.name() == name).unwrap()
+    }
+    fn constant<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut TensorProto {
+        graph.initializer.iter_mut().find(|tensor| tensor.name() == name).unwrap()
+    }
+    let mixed = fault(|graph| node(graph, "fc").input[0] = "z".into());
+    assert_contains(&mixed, "node fc (Gemm): fc.weight is FLOAT16 [64, 3], expected FLOAT");
+    let twice = fault(|graph| node(graph, "image_uint8").attribute[0].i = Some(1));
+    assert_contains(&twice, "image is declared as UINT8 [2, 16, 16, 1], expected FLOAT [2, 16, 16, 1]");
+    assert_contains(
+        &fault(|graph| node(graph, "z_f16").attribute[0].i = Some(7)),
+        "to is 7, expected that of",
+    );
+    let perm = fault(|graph| node(graph, "image_nhwc").attribute[0].ints[3] = 2);
+    assert_contains(&perm, "node image_nhwc (Transpose): perm is [0, 2, 3, 2], expected the numbers 0 to 3");
+    assert_contains(
+        &fault(|graph| node(graph, "image_nhwc").attribute[0].ints.truncate(3)),
+        "numbers 0 to 3",
+    );
+    let order = fault(|graph| node(graph, "image_nhwc").attribute[0].ints = vec![0, 1, 2, 3]);
+    assert_contains(&order, "image is declared as UINT8 [2, 16, 16, 1], expected UINT8 [2, 1, 16, 16]");
+    let vector = fault(|graph| constant(graph, "image_scaled.number").dims = vec![1]);
+    assert_contains(&vector, "node image_scaled (Mul): image_scaled.number has 1 dimensions, expected 0");
+    let batch = fault(|graph| constant(graph, "reshape.shape").raw_data.as_mut().unwrap()[0] = 3);
+    assert_contains(&batch, "the target is [3, 4, 4, 4], expected 2 or -1 in front");
+    let zero = fault(|graph| {
+        let Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)) }) =
+            &mut graph.input[0].r#type
+        else {
+            panic!("z is a tensor")
+        };
+        tensor.shape.as_mut().unwrap().dim[0].value = Some(dimension::Value::DimValue(0));
+    });
+    assert_contains(&zero, "FLOAT [0, 3], expected a tensor whose first dimension has a name or a size");
+    let statistics = fault(|graph| {
+        let mean = constant(graph, "bn1.running_mean");
+        mean.dims = vec![1];
+        mean.raw_data.as_mut().unwrap().truncate(2);
+    });
+    assert_contains(&statistics, "node bn1 (BatchNormalization): bn1.running_mean is 1, expected 2");
+    assert_contains(&fault(|graph| node(graph, "bn1").input.push("bn1.bias".into())), "6 inputs, expected 5");
+}
+
+#[test]
 fn the_output_is_what_the_graph_computes() {
     let size = fault(|graph| *output_dim(graph, 3) = Some(dimension::Value::DimValue(64)));
     assert_contains(&size, "image is declared as FLOAT [N, 1, 16, 64], expected FLOAT [N, 1, 16, 16]");
     let nameless = fault(|graph| *output_dim(graph, 0) = None);
-    assert_contains(&nameless, "FLOAT [?, 1, 16, 16], expected a tensor whose first dimension has a name");
+    assert_contains(
+        &nameless,
+        "FLOAT [?, 1, 16, 16], expected a tensor whose first dimension has a name or a size",
+    );
     let other = fault(|graph| *output_dim(graph, 0) = Some(dimension::Value::DimParam("M".into())));
     assert_contains(&other, "declared as FLOAT [M, 1, 16, 16], expected FLOAT [N, 1, 16, 16]");
     assert_contains(&fault(|graph| graph.output[0].r#type = None), "no tensor with a shape");

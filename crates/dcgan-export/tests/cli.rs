@@ -8,6 +8,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use common::{generator, spec};
+use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::{ExportConfig, ModelProto, export};
 use prost::Message;
 use tempfile::TempDir;
@@ -69,10 +70,58 @@ fn the_same_checkpoint_gives_the_same_bytes_in_any_place() {
 }
 
 #[test]
+fn the_flags_are_the_configs_fields() {
+    let folder = folder();
+    let flags = [
+        "--fold-batchnorm=off",
+        "--opset=11",
+        "--batch=4",
+        "--precision=f16",
+        "--output-format=uint8",
+        "--layout=nhwc",
+    ];
+    let arguments: Vec<_> = ["--checkpoint", CHECKPOINT].into_iter().chain(flags).collect();
+    run(folder.path(), &arguments).success();
+    let bytes = fs::read(folder.path().join("g.onnx")).unwrap();
+    let config = ExportConfig {
+        fold_batchnorm: false,
+        opset: 11,
+        batch: Batch::Fixed(4),
+        precision: Precision::F16,
+        output_format: OutputFormat::Uint8,
+        layout: Layout::Nhwc,
+    };
+    let expected = export(&generator(&spec("tiny", 3, &[4, 2], 1), 1), &config).unwrap();
+    assert_eq!(ModelProto::decode(bytes.as_slice()).unwrap(), expected);
+}
+
+#[test]
+fn a_value_that_no_file_can_have_is_exit_code_2_and_the_choice_is_named() {
+    for (flag, value, choice) in [
+        ("--opset", "8", "one of 9 to 18, which all runtimes share: choose one of them, 13 if in doubt"),
+        ("--opset", "19", "one of 9 to 18"),
+        ("--opset", "-13", "one of 9 to 18"),
+        ("--opset", "thirteen", "one of 9 to 18"),
+        ("--batch", "0", "a number from 1 to 65536: choose one, or dynamic for batches of any size"),
+        ("--batch", "-1", "a number from 1 to 65536"),
+        ("--batch", "65537", "a number from 1 to 65536"),
+        ("--batch", "N", "or dynamic"),
+        ("--fold-batchnorm", "maybe", "expected on or off"),
+        ("--precision", "bf16", "f32, f16"),
+        ("--output-format", "png", "f32, uint8"),
+        ("--layout", "chwn", "nchw, nhwc"),
+    ] {
+        let assert = run(Path::new("."), &["--checkpoint", CHECKPOINT, flag, value]).code(2).stdout("");
+        let message = String::from_utf8_lossy(&assert.get_output().stderr);
+        assert_contains(&message, &[flag, value, choice]);
+    }
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2() {
     run(Path::new("."), &[]).code(2).stdout("");
     run(Path::new("."), &["--checkpoint"]).code(2);
-    run(Path::new("."), &["--checkpoint", CHECKPOINT, "--opset", "13"]).code(2);
+    run(Path::new("."), &["--checkpoint", CHECKPOINT, "--ir-version", "8"]).code(2);
 }
 
 #[test]
