@@ -2,6 +2,7 @@
 //!
 //! The checks are here, the test programs beside this file run them: one for each engine.
 
+mod difference;
 mod parity;
 mod road;
 mod wide;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use dcgan_infer::install::{self, InstallConfig};
 use dcgan_infer::{Engine, EngineChoice, EngineConfig};
 
+pub use difference::largest_difference;
 pub use parity::every_architecture_is_dfdxs;
 pub use road::from_training_to_samples;
 

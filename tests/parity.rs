@@ -10,10 +10,11 @@ use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
 use dcgan_train::native::Native;
 use dcgan_train::sampler::sample_checkpoint;
 use dfdx::tensor::Cpu;
-use ndarray::{Array4, ArrayView4, Axis};
+use ndarray::{Array4, Axis};
 use prost::Message;
 use tempfile::TempDir;
 
+use crate::difference::largest_difference;
 use crate::wide;
 
 /// Sizes of the batches that are compared.
@@ -80,9 +81,4 @@ fn images(
     let size = NonZeroUsize::new(batch).expect("a batch has images");
     let z = dcgan_core::latent::latents(0, batch, generator.latent_size());
     (dfdx, generator.with_batch(size).sample(z.view()).expect("the engine samples"))
-}
-
-pub(crate) fn largest_difference(a: ArrayView4<f32>, b: ArrayView4<f32>) -> f32 {
-    assert_eq!(a.dim(), b.dim());
-    a.iter().zip(b).fold(0.0, |most, (a, b)| f32::max(most, (a - b).abs()))
 }

@@ -14,7 +14,7 @@ use dfdx::tensor::Cpu;
 use prost::Message;
 use tempfile::TempDir;
 
-use crate::parity::largest_difference;
+use crate::difference::largest_difference;
 
 /// A network that has trained for some steps draws the same images in dfdx and, exported, in `engine`.
 ///
