@@ -15,6 +15,7 @@ use dcgan_infer::{Engine, EngineChoice, EngineConfig};
 pub use difference::largest_difference;
 pub use parity::every_architecture_is_dfdxs;
 pub use road::from_training_to_samples;
+pub use wide::checkpoint as wide_checkpoint;
 
 /// ONNX Runtime, fetched once for all tests of the workspace into cargo's folder for their files.
 ///

@@ -6,7 +6,7 @@ use dcgan_core::{Checkpoint, GeneratorSpec, TensorData, TrainingRecord};
 
 /// A generator of this spec with random weights that keep every layer's values near a standard deviation of 1
 /// and statistics that BatchNorm has something to do with.
-pub(crate) fn checkpoint(spec: GeneratorSpec) -> Checkpoint {
+pub fn checkpoint(spec: GeneratorSpec) -> Checkpoint {
     let mut rng = Rng::new(spec.widths.iter().sum::<usize>() as u64);
     let spec = NetworkSpec::Generator(spec);
     let tensors = spec.tensors().into_iter().map(|tensor| {
