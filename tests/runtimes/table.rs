@@ -92,7 +92,6 @@ pub const TABLE: &[Entry] = &[
         .fast()
         .notes("WebAssembly in headless Chromium"),
     node("chromium-webgpu", "ONNX Runtime Web, in a browser", "chromium-webgpu", "onnxruntime")
-        .fast()
         .notes("WebGPU in headless Chromium, drawn by SwiftShader"),
     python("openvino", "OpenVINO").fast().notes("CPU, f32"),
     shared("opencv5", "OpenCV 5, Python", "opencv", "opencv5").fast(),
