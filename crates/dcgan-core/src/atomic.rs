@@ -1,7 +1,7 @@
 //! Writing files so that a reader sees the old content or the whole new one, never a part.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// A file could not be written; what stood at its path before is untouched.
@@ -43,6 +43,20 @@ pub fn write(
     try_write(path, fill).map_err(|source| WriteError::new(path, source))
 }
 
+/// As [`write`], but what was written has to pass `check`, which reads it from the start of the temporary file.
+///
+/// The result of `check`: if that is an error, an old file at `path` is kept and the new one is gone.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_checked<T, E>(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+    check: impl FnOnce(&mut File) -> Result<T, E>,
+) -> Result<Result<T, E>, WriteError> {
+    try_write_checked(path, fill, check).map_err(|source| WriteError::new(path, source))
+}
+
 /// Refuses an output that is the input itself, under this or another name: a slip must not cost the original.
 ///
 /// # Errors
@@ -80,6 +94,14 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn try_write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> io::Result<()> {
+    try_write_checked(path, fill, |_| Ok::<(), io::Error>(()))?
+}
+
+fn try_write_checked<T, E>(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+    check: impl FnOnce(&mut File) -> Result<T, E>,
+) -> io::Result<Result<T, E>> {
     let target = resolve(path);
     let old = fs::metadata(&target).ok();
     check_target(&target, old.as_ref())?;
@@ -97,8 +119,12 @@ fn try_write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Re
     writer.flush()?;
     drop(writer);
     temporary.as_file().sync_all()?;
-    temporary.persist(target).map_err(|error| error.error)?;
-    Ok(())
+    temporary.as_file_mut().rewind()?;
+    let checked = check(temporary.as_file_mut());
+    if checked.is_ok() {
+        temporary.persist(target).map_err(|error| error.error)?;
+    }
+    Ok(checked)
 }
 
 /// Where a path leads to, through symbolic links, even to a file that does not exist yet.
@@ -168,6 +194,20 @@ mod tests {
         assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);
         let said = error.source.to_string();
         assert_eq!(said, "No space left on device (os error 28); free some space, or write elsewhere");
+    }
+
+    #[test]
+    fn a_failed_check_keeps_the_old_file_and_a_passed_one_sees_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.bin");
+        fs::write(&path, b"old").unwrap();
+        let fill = |file: &mut BufWriter<&mut File>| file.write_all(b"new");
+        assert_eq!(write_checked(&path, fill, |_| Err::<(), _>("unsound")).unwrap(), Err("unsound"));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        let read = |file: &mut File| io::read_to_string(file);
+        assert_eq!(write_checked(&path, fill, read).unwrap().unwrap(), "new");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! - [`export`]: a checkpoint's generator as a checked [`ModelProto`], BatchNorm folded into the weights
 //! - [`check`]: the structural checks that [`export`] makes, for any model of this form
 //! - [`render`]: a model as text, without its weights
+//! - [`inspect`]: what any ONNX file holds, without reading its weights
+//! - [`interpreter`]: runs a model; [`verify`]: compares it with the network that it was made of
 //! - [`onnx`]: the messages of the file format, compiled from `proto/onnx.proto`
 //!
 //! The graph is Gemm, Reshape, then ConvTranspose and Relu a stage, the last stage ending in Tanh. What it
@@ -27,6 +29,7 @@ mod error;
 mod fold;
 mod graph;
 mod infer;
+pub mod inspect;
 pub mod interpreter;
 mod model;
 mod network;
@@ -35,6 +38,7 @@ mod own;
 mod render;
 mod tensors;
 mod types;
+pub mod verify;
 
 /// The messages of an ONNX file, with the names and field numbers of ONNX.
 // The generated code documents messages, and the fields that need it.

@@ -1,12 +1,15 @@
 //! `dcgan-export`: a generator's checkpoint in, an ONNX file out.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
-use clap::Parser;
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
 use dcgan_core::{Checkpoint, atomic};
+use dcgan_export::inspect::inspect;
+use dcgan_export::verify::{Tolerance, verify};
 use dcgan_export::{ExportConfig, ModelProto, Network, export_network, parameter_count};
 use prost::Message;
 
@@ -14,8 +17,31 @@ use prost::Message;
 ///
 /// The graph takes latents `z` [N, latent] and gives images `image` [N, C, S, S] in [-1, 1], for any N.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
-struct Args {
+#[command(
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    export: Option<ExportArgs>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show what an ONNX file of any origin holds: inputs, outputs, operators, sizes, versions, metadata
+    Inspect {
+        /// The ONNX file; its weights are not read
+        #[arg(value_name = "FILE")]
+        model: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct ExportArgs {
     /// The generator's checkpoint, as dcgan-train writes it
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
@@ -24,10 +50,15 @@ struct Args {
     output: PathBuf,
     #[command(flatten)]
     config: ExportConfig,
+    /// Write the file without running it. By default it is read back, run at batches of 1, 2 and 7 (or at its fixed
+    /// one) and compared with the checkpoint's own arithmetic; if they differ by more than 1e-4 (f16: 0.05, uint8: one
+    /// level), nothing is left at the output path
+    #[arg(long, alias = "no_verify")]
+    no_verify: bool,
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             drop(writeln!(io::stderr(), "dcgan-export: {err:#}"));
@@ -36,18 +67,43 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match (cli.command, cli.export) {
+        (Some(Command::Inspect { model }), _) => {
+            write!(io::stdout(), "{}", inspect(&model)?).context("cannot print the table")
+        }
+        (None, Some(args)) => export(&args),
+        (None, None) => bail!("nothing to do: name a checkpoint with --checkpoint FILE"),
+    }
+}
+
+fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let checkpoint = Checkpoint::load(&args.checkpoint)?;
     atomic::keep_input(&args.checkpoint, &args.output)?;
     let cannot = || format!("cannot export {}", args.checkpoint.display());
     let network = Network::of_checkpoint(&checkpoint).with_context(cannot)?;
-    let arch = network.arch.clone();
-    let model = export_network(network, &args.config).with_context(cannot)?;
+    let model = export_network(network.clone(), &args.config).with_context(cannot)?;
     let bytes = model.encode_to_vec();
-    atomic::write(&args.output, |file| file.write_all(&bytes))?;
-    let summary = summary(&arch, &args.config, &model);
-    writeln!(io::stdout(), "{}: {} bytes, {summary}", args.output.display(), bytes.len())
-        .context("cannot print the summary")
+    let verified = write(args, &bytes, &network)?;
+    let summary = summary(&network.arch, &args.config, &model);
+    let line = format!("{}: {} bytes, {summary}{verified}", args.output.display(), bytes.len());
+    writeln!(io::stdout(), "{line}").context("cannot print the summary")
+}
+
+/// Writes the file if what was written computes the network; what the summary says of that.
+fn write(args: &ExportArgs, bytes: &[u8], network: &Network) -> anyhow::Result<String> {
+    let check = |file: &mut File| -> anyhow::Result<String> {
+        if args.no_verify {
+            return Ok(String::new());
+        }
+        let mut written = Vec::new();
+        file.read_to_end(&mut written).context("the written file cannot be read back")?;
+        let difference = verify(&written, network, &Tolerance::default())?;
+        let unit = if difference.bytes { " levels" } else { "" };
+        Ok(format!(", verified: largest difference {:.1e}{unit}", difference.value))
+    };
+    atomic::write_checked(&args.output, |file| file.write_all(bytes), check)?
+        .with_context(|| format!("{} was not written, since the file would be wrong", args.output.display()))
 }
 
 fn summary(arch: &str, config: &ExportConfig, model: &ModelProto) -> String {

@@ -52,11 +52,49 @@ fn a_generator_becomes_g_onnx() {
     let folder = folder();
     let assert = run(folder.path(), &["--checkpoint", CHECKPOINT]).success().stderr("");
     let bytes = fs::read(folder.path().join("g.onnx")).unwrap();
-    let summary = format!("g.onnx: {} bytes, tiny, 418 parameters, opset 13, 6 nodes\n", bytes.len());
-    assert.stdout(summary);
+    let summary = format!(
+        "g.onnx: {} bytes, tiny, 418 parameters, opset 13, 6 nodes, verified: largest difference ",
+        bytes.len()
+    );
+    let printed = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let difference = printed.strip_prefix(&summary).unwrap_or_else(|| panic!("{printed}"));
+    let difference: f64 = difference.trim_end().parse().unwrap();
+    assert!(difference > 0.0 && difference < 1e-5, "{printed}");
     let expected = export(&generator(&spec("tiny", 3, &[4, 2], 1), 1), &ExportConfig::default());
     assert_eq!(ModelProto::decode(bytes.as_slice()).unwrap(), expected.unwrap());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_file_is_inspected() {
+    let folder = folder();
+    run(folder.path(), &["--checkpoint", CHECKPOINT]).success();
+    let assert = run(folder.path(), &["inspect", "g.onnx"]).success().stderr("");
+    let printed = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let rows = ["parameters  418\n", "opset       ai.onnx 13\n", "inputs      z: FLOAT [N, 3]\n"];
+    assert_contains(&printed, &rows);
+    assert_contains(&printed, &["outputs     image: FLOAT [N, 1, 16, 16]\n", "2 ConvTranspose\n"]);
+    assert_contains(&printed, &["dcgan.architecture: tiny\n", "producer    dcgan-export "]);
+    let message = |file: &str| {
+        let assert = run(folder.path(), &["inspect", file]).code(1).stdout("");
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    assert_contains(&message(CHECKPOINT), &["generator.safetensors is no whole ONNX file: at byte 0"]);
+    assert_contains(&message("none"), &["cannot read none"]);
+    assert_contains(&message("."), &["this is a folder"]);
+    run(folder.path(), &["inspect"]).code(2);
+    run(folder.path(), &["--checkpoint", CHECKPOINT, "inspect", "g.onnx"]).code(2);
+}
+
+#[test]
+fn a_file_that_was_not_verified_is_the_same() {
+    let folder = folder();
+    run(folder.path(), &["--checkpoint", CHECKPOINT, "--output", "a.onnx"]).success();
+    let assert = run(folder.path(), &["--checkpoint", CHECKPOINT, "--output", "b.onnx", "--no-verify"]);
+    let printed = String::from_utf8(assert.success().get_output().stdout.clone()).unwrap();
+    assert!(printed.ends_with("6 nodes\n"), "{printed}");
+    let read = |name| fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(read("a.onnx"), read("b.onnx"));
 }
 
 #[test]
