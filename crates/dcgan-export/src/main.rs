@@ -1,11 +1,11 @@
-//! `dcgan-export`: a generator's checkpoint in, an ONNX file out.
+//! `dcgan-export`: a network's checkpoint in, an ONNX file out.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use dcgan_core::{Checkpoint, atomic};
 use dcgan_export::inspect::inspect;
@@ -27,7 +27,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    export: Option<ExportArgs>,
+    export: ExportArgs,
 }
 
 #[derive(Subcommand)]
@@ -42,9 +42,10 @@ enum Command {
 
 #[derive(Args)]
 struct ExportArgs {
-    /// The generator's checkpoint, as dcgan-train writes it
-    #[arg(long, value_name = "FILE")]
-    checkpoint: PathBuf,
+    /// The network's checkpoint, as dcgan-train writes it
+    // Optional for the subcommands' sake alone.
+    #[arg(long, value_name = "FILE", required = true)]
+    checkpoint: Option<PathBuf>,
     /// The ONNX file to write; an old one is replaced once the new one is whole
     #[arg(long, value_name = "FILE", default_value = "g.onnx")]
     output: PathBuf,
@@ -68,19 +69,19 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    match (cli.command, cli.export) {
-        (Some(Command::Inspect { model }), _) => {
+    match cli.command {
+        Some(Command::Inspect { model }) => {
             write!(io::stdout(), "{}", inspect(&model)?).context("cannot print the table")
         }
-        (None, Some(args)) => export(&args),
-        (None, None) => bail!("nothing to do: name a checkpoint with --checkpoint FILE"),
+        None => export(&cli.export),
     }
 }
 
 fn export(args: &ExportArgs) -> anyhow::Result<()> {
-    let checkpoint = Checkpoint::load(&args.checkpoint)?;
-    atomic::keep_input(&args.checkpoint, &args.output)?;
-    let cannot = || format!("cannot export {}", args.checkpoint.display());
+    let path = args.checkpoint.as_deref().context("--checkpoint FILE is missing")?;
+    let checkpoint = Checkpoint::load(path)?;
+    atomic::keep_input(path, &args.output)?;
+    let cannot = || format!("cannot export {}", path.display());
     let network = Network::of_checkpoint(&checkpoint).with_context(cannot)?;
     let model = export_network(network.clone(), &args.config).with_context(cannot)?;
     let bytes = model.encode_to_vec();

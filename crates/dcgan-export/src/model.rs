@@ -1,6 +1,6 @@
 //! A network as a whole ONNX file: the graph, and what the file says of itself.
 
-use dcgan_core::{Checkpoint, metadata};
+use dcgan_core::{Checkpoint, metadata, seal};
 use prost::Message;
 
 use crate::check::check;
@@ -35,7 +35,7 @@ pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelPro
 pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelProto, ExportError> {
     config.validate_for(network.kind)?;
     let network = if config.fold_batchnorm { fold(network) } else { network };
-    let model = ModelProto {
+    let mut model = ModelProto {
         ir_version: Some(config.ir_version()),
         producer_name: Some(env!("CARGO_PKG_NAME").to_owned()),
         producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -46,7 +46,17 @@ pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelPr
     };
     check(&model)?;
     check_size(model.encoded_len())?;
+    seal(&mut model);
     Ok(model)
+}
+
+/// Gives the file its checksum, as the last entry of its metadata.
+fn seal(model: &mut ModelProto) {
+    model.metadata_props.push(entry(metadata::CHECKSUM, seal::BLANK.to_owned()));
+    let checksum = seal::checksum(&model.encode_to_vec());
+    if let Some(last) = model.metadata_props.last_mut() {
+        last.value = Some(checksum);
+    }
 }
 
 /// In a fixed order, which is part of the bytes.
@@ -62,11 +72,11 @@ fn metadata_props(
     if let Some(record) = &network.record {
         entries.push((metadata::TRAINING, serde_json::to_string(record)?));
     }
-    let entry = |(key, value): (&str, String)| StringStringEntryProto {
-        key: Some(key.to_owned()),
-        value: Some(value),
-    };
-    Ok(entries.into_iter().map(entry).collect())
+    Ok(entries.into_iter().map(|(key, value)| entry(key, value)).collect())
+}
+
+fn entry(key: &str, value: String) -> StringStringEntryProto {
+    StringStringEntryProto { key: Some(key.to_owned()), value: Some(value) }
 }
 
 fn check_size(bytes: usize) -> Result<(), ExportError> {
@@ -76,6 +86,16 @@ fn check_size(bytes: usize) -> Result<(), ExportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sealed_model_tells_whether_it_was_changed() {
+        let mut model = ModelProto { producer_name: Some("test".to_owned()), ..Default::default() };
+        seal(&mut model);
+        let checksum = model.metadata_props[0].value().to_owned();
+        assert!(seal::is_intact(&model.encode_to_vec(), &checksum));
+        model.producer_name = Some("another".to_owned());
+        assert!(!seal::is_intact(&model.encode_to_vec(), &checksum));
+    }
 
     #[test]
     fn a_file_beyond_the_limit_of_protobuf_is_refused() {

@@ -79,7 +79,7 @@ fn a_file_is_inspected() {
         let assert = run(folder.path(), &["inspect", file]).code(1).stdout("");
         String::from_utf8(assert.get_output().stderr.clone()).unwrap()
     };
-    assert_contains(&message(CHECKPOINT), &["generator.safetensors is no whole ONNX file: at byte 0"]);
+    assert_contains(&message(CHECKPOINT), &["generator.safetensors is no whole ONNX file: at byte "]);
     assert_contains(&message("none"), &["cannot read none"]);
     assert_contains(&message("."), &["this is a folder"]);
     run(folder.path(), &["inspect"]).code(2);
