@@ -9,15 +9,46 @@ pub enum ExportError {
         /// The length of the spec's `widths`.
         found: usize,
     },
-    /// A tensor of the spec is missing or of another shape. A checkpoint read from a file never has this fault.
-    #[error("tensor {tensor} is {found}, the architecture expects {expected}: rebuild the checkpoint")]
+    /// A tensor is missing or of another shape. A checkpoint that describes itself never has this fault once read.
+    #[error(
+        "tensor {tensor} is {found}, the architecture expects {expected}: \
+         save the state dict of an unchanged DCGAN"
+    )]
     Tensor {
         /// Its name in the state dict.
         tensor: String,
-        /// Type and shape in the spec.
+        /// Type and shape that go with the other tensors.
         expected: String,
-        /// Type and shape in the checkpoint.
+        /// Type and shape in the file.
         found: String,
+    },
+    /// Images that are neither gray nor of three colours.
+    #[error("tensor {tensor} is for images of {found} channels, expected 1 or 3")]
+    Channels {
+        /// The weight that makes or takes the image.
+        tensor: String,
+        /// Its channels.
+        found: usize,
+    },
+    /// A tensor that no layer of the network has a place for.
+    #[error(
+        "tensor {tensor}, {found}, belongs to no layer of the DCGAN that the other tensors make up: \
+         save the state dict of that network alone, spectral normalisation removed"
+    )]
+    Surplus {
+        /// Its name in the state dict.
+        tensor: String,
+        /// Its type and shape.
+        found: String,
+    },
+    /// A state dict of another kind of network.
+    #[error(
+        "the state dict has the tensors {first} ..., expected those of a DCGAN: fc, tconv1, bn1, tconv2 ... of a \
+         generator, conv1, conv2, bn2 ... fc of a discriminator, or main.0, main.1 ... of PyTorch's DCGAN example"
+    )]
+    Naming {
+        /// The first names.
+        first: String,
     },
     /// A layer that cannot take what the one before it makes: a network built by hand can have this fault.
     #[error("layer {layer} ({operation}) cannot take a sample of shape {input:?}: correct its sizes")]

@@ -1,4 +1,4 @@
-//! `dcgan-export`: a network's checkpoint in, an ONNX file out.
+//! `dcgan-export`: a network's weights in, an ONNX file out.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,19 +7,22 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use dcgan_core::{Checkpoint, atomic};
+use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
+use dcgan_core::{Weights, atomic};
 use dcgan_export::inspect::inspect;
 use dcgan_export::verify::{Tolerance, verify};
 use dcgan_export::{ExportConfig, ModelProto, Network, export_network, parameter_count};
 use prost::Message;
 
-/// Exports a trained generator to ONNX
+/// Exports a trained generator or discriminator to ONNX
 ///
-/// The graph takes latents `z` [N, latent] and gives images `image` [N, C, S, S] in [-1, 1], for any N.
+/// The generator's graph takes latents `z` [N, latent] and gives images `image` [N, C, S, S] in [-1, 1], the
+/// discriminator's takes images and gives `logit` and `probability` [N, 1], for any N.
 #[derive(Parser)]
 #[command(
     version,
     max_term_width = 100,
+    after_long_help = format!("{PICKLES}{PICKLE_TO_SAFETENSORS}"),
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
 )]
@@ -42,7 +45,10 @@ enum Command {
 
 #[derive(Args)]
 struct ExportArgs {
-    /// The network's checkpoint, as dcgan-train writes it
+    /// The network's weights: a checkpoint of dcgan-train, or a PyTorch state dict as safetensors
+    ///
+    /// A state dict has the names of dcgan-train's checkpoints (fc.weight, tconv1.weight, bn1.weight ...) or those
+    /// of PyTorch's DCGAN example (main.0.weight, main.1.weight ...); all sizes are read from the tensors' shapes.
     // Optional for the subcommands' sake alone.
     #[arg(long, value_name = "FILE", required = true)]
     checkpoint: Option<PathBuf>,
@@ -57,6 +63,10 @@ struct ExportArgs {
     #[arg(long, alias = "no_verify")]
     no_verify: bool,
 }
+
+/// Stands before the line of Python in the help.
+const PICKLES: &str = "A .pth or .pt file of PyTorch is a pickle, which only Python reads; where torch, numpy and \
+                       safetensors are installed, this line makes a safetensors file of its state dict:\n\n";
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -79,10 +89,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 
 fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let path = args.checkpoint.as_deref().context("--checkpoint FILE is missing")?;
-    let checkpoint = Checkpoint::load(path)?;
+    let weights = Weights::load(path)?;
     atomic::keep_input(path, &args.output)?;
     let cannot = || format!("cannot export {}", path.display());
-    let network = Network::of_checkpoint(&checkpoint).with_context(cannot)?;
+    let network = Network::of_weights(weights).with_context(cannot)?;
     let model = export_network(network.clone(), &args.config).with_context(cannot)?;
     let bytes = model.encode_to_vec();
     let verified = write(args, &bytes, &network)?;

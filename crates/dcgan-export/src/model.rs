@@ -8,6 +8,7 @@ use crate::config::ExportConfig;
 use crate::error::ExportError;
 use crate::fold::fold;
 use crate::graph::graph;
+use crate::lower::lower;
 use crate::network::{Network, NetworkKind};
 use crate::onnx::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use crate::output;
@@ -26,7 +27,9 @@ pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelPro
 /// A network as an ONNX model: a generator from `z [N, latent]` to `image [N, C, S, S]` in [-1, 1], a
 /// discriminator from `image` to `logit [N, 1]` and `probability [N, 1]`; or what else `config` asks for.
 ///
-/// BatchNorm has its running statistics, so each sample depends on its own input alone. The model has passed [`check`]; `prost::Message::encode_to_vec` gives the file's bytes, and the same
+/// BatchNorm has its running statistics, so each sample depends on its own input alone; a convolution
+/// between a 1x1 map and a larger one becomes a Gemm and a Reshape, its equal. The model has passed
+/// [`check`]; `prost::Message::encode_to_vec` gives the file's bytes, and the same
 /// network gives the same bytes. PyTorch equivalent: `torch.onnx.export` of a module in `eval()` with
 /// `dynamic_axes` for the batch.
 ///
@@ -34,7 +37,8 @@ pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelPro
 /// [`ExportError`] names the tensor, the layer or the setting that stands in the way.
 pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelProto, ExportError> {
     config.validate_for(network.kind)?;
-    let network = if config.fold_batchnorm { fold(network) } else { network };
+    network.shapes()?;
+    let network = lower(if config.fold_batchnorm { fold(network) } else { network });
     let mut model = ModelProto {
         ir_version: Some(config.ir_version()),
         producer_name: Some(env!("CARGO_PKG_NAME").to_owned()),

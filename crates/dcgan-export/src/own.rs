@@ -7,10 +7,8 @@ use crate::error::ExportError;
 use crate::network::{Layer, Network, NetworkKind, Operation};
 use crate::tensors::Tensors;
 
-/// Step of every convolution, which doubles or halves the side.
-const STRIDE: usize = 2;
-/// Border of every convolution, which makes that exact.
-const PADDING: usize = 1;
+/// Stride and padding of a convolution that halves the side, or of a transposed one that doubles it.
+pub(crate) const RESIZE: (usize, usize) = (2, 1);
 
 impl Network {
     /// The network of a checkpoint.
@@ -27,16 +25,43 @@ impl Network {
     }
 }
 
+/// The generator of a state dict without a description.
+pub(crate) fn imported_generator(tensors: &mut Tensors) -> Result<Network, ExportError> {
+    let stages = check_stages(tensors.highest("tconv", ".weight").unwrap_or(0))?;
+    let [_, latent] = tensors.shape("fc.weight", "F32 [16 * channels, latent]")?;
+    let shapes = (1..=stages)
+        .map(|stage| tensors.shape::<4>(&format!("tconv{stage}.weight"), "F32 [inputs, outputs, 4, 4]"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let channels = shapes[stages - 1][1];
+    check_channels(&format!("tconv{stages}.weight"), channels)?;
+    let widths = shapes.iter().map(|[inputs, ..]| *inputs).collect();
+    let arch = format!("pytorch{}", BASE_SIDE << stages);
+    generator(&GeneratorSpec { arch, latent, widths, channels }, tensors)
+}
+
+/// The discriminator of a state dict without a description.
+pub(crate) fn imported_discriminator(tensors: &mut Tensors) -> Result<Network, ExportError> {
+    let stages = check_stages(tensors.highest("conv", ".weight").unwrap_or(0))?;
+    let shapes = (1..=stages)
+        .map(|stage| tensors.shape::<4>(&format!("conv{stage}.weight"), "F32 [outputs, inputs, 4, 4]"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let channels = shapes[0][1];
+    check_channels("conv1.weight", channels)?;
+    let widths = shapes.iter().map(|[outputs, ..]| *outputs).collect();
+    let arch = format!("pytorch{}", BASE_SIDE << stages);
+    discriminator(&DiscriminatorSpec { arch, widths, channels }, tensors)
+}
+
 /// A linear layer, then a transposed convolution a stage.
-pub(crate) fn generator(spec: &GeneratorSpec, tensors: &mut Tensors) -> Result<Network, ExportError> {
-    let last = stages(&spec.widths)?;
+fn generator(spec: &GeneratorSpec, tensors: &mut Tensors) -> Result<Network, ExportError> {
+    let last = check_stages(spec.widths.len())?;
     let base = vec![spec.widths[0], BASE_SIDE, BASE_SIDE];
     let linear = tensors.linear("fc", base.iter().product(), spec.latent)?;
     let mut layers =
         vec![Layer::new("fc", Operation::Linear(linear)), Layer::new("reshape", Operation::Reshape(base))];
     for (stage, (inputs, outputs)) in (1..).zip(spec.stages()) {
         let name = format!("tconv{stage}");
-        let conv = tensors.convolution(&name, [inputs, outputs, KERNEL, KERNEL], STRIDE, PADDING)?;
+        let conv = tensors.convolution(&name, [inputs, outputs, KERNEL, KERNEL], outputs, RESIZE)?;
         layers.push(Layer::new(name, Operation::ConvTranspose(conv)));
         if stage < last {
             let name = format!("bn{stage}");
@@ -51,12 +76,12 @@ pub(crate) fn generator(spec: &GeneratorSpec, tensors: &mut Tensors) -> Result<N
 }
 
 /// A convolution a stage, then a linear layer to one logit.
-pub(crate) fn discriminator(spec: &DiscriminatorSpec, tensors: &mut Tensors) -> Result<Network, ExportError> {
-    let last = stages(&spec.widths)?;
+fn discriminator(spec: &DiscriminatorSpec, tensors: &mut Tensors) -> Result<Network, ExportError> {
+    let last = check_stages(spec.widths.len())?;
     let mut layers = Vec::new();
     for (stage, (inputs, outputs)) in (1..).zip(spec.stages()) {
         let name = format!("conv{stage}");
-        let conv = tensors.convolution(&name, [outputs, inputs, KERNEL, KERNEL], STRIDE, PADDING)?;
+        let conv = tensors.convolution(&name, [outputs, inputs, KERNEL, KERNEL], outputs, RESIZE)?;
         layers.push(Layer::new(name, Operation::Conv(conv)));
         if stage > 1 {
             let name = format!("bn{stage}");
@@ -75,9 +100,16 @@ pub(crate) fn discriminator(spec: &DiscriminatorSpec, tensors: &mut Tensors) -> 
     Ok(Network { kind, arch, record: None, input: vec![spec.channels, side, side], layers })
 }
 
-fn stages(widths: &[usize]) -> Result<usize, ExportError> {
-    match widths.len() {
-        stages @ 1..=8 => Ok(stages),
-        found => Err(ExportError::Stages { found }),
+/// The number of stages, if it is one that a network can have.
+pub(crate) fn check_stages(stages: usize) -> Result<usize, ExportError> {
+    if (1..=8).contains(&stages) { Ok(stages) } else { Err(ExportError::Stages { found: stages }) }
+}
+
+/// That a picture can have so many channels; `tensor` is where they stand.
+pub(crate) fn check_channels(tensor: &str, found: usize) -> Result<(), ExportError> {
+    if matches!(found, 1 | 3) {
+        Ok(())
+    } else {
+        Err(ExportError::Channels { tensor: tensor.to_owned(), found })
     }
 }

@@ -2,20 +2,56 @@
 
 use std::collections::BTreeMap;
 
-use dcgan_core::{Checkpoint, TensorData};
-use ndarray::{Array2, Array4, ArrayD};
+use dcgan_core::spec::BATCH_NORM_EPS;
+use dcgan_core::{Checkpoint, StateDict, TensorData};
+use ndarray::{Array, Dimension, Ix1};
 
 use crate::error::ExportError;
 use crate::network::{BatchNorm, Convolution, Linear};
-use dcgan_core::spec::BATCH_NORM_EPS;
 
 /// What is left of a state dict.
-pub(crate) struct Tensors(BTreeMap<String, TensorData>);
+pub(crate) struct Tensors {
+    /// What stands before every name, such as the `module.` of `nn.DataParallel`.
+    prefix: String,
+    tensors: BTreeMap<String, TensorData>,
+}
 
 impl Tensors {
     /// A copy of a checkpoint's.
     pub(crate) fn of(checkpoint: &Checkpoint) -> Self {
-        Self(checkpoint.tensors.clone())
+        Self { prefix: String::new(), tensors: checkpoint.tensors.clone() }
+    }
+
+    /// A state dict's, where a module's name begins behind `prefix`.
+    pub(crate) fn with_prefix(prefix: &str, state: StateDict) -> Self {
+        Self { prefix: prefix.to_owned(), tensors: state.tensors }
+    }
+
+    /// The highest `i` for which there is a tensor `{before}{i}{after}`.
+    pub(crate) fn highest(&self, before: &str, after: &str) -> Option<usize> {
+        let index = |name: &String| {
+            let rest = name.strip_prefix(&self.prefix)?.strip_prefix(before)?;
+            rest.strip_suffix(after)?.parse::<usize>().ok()
+        };
+        self.tensors.keys().filter_map(index).max()
+    }
+
+    /// Whether there is a tensor of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(&self.name(name))
+    }
+
+    /// The shape of a tensor of so many dimensions, none of them 0; `expected` says what they mean.
+    pub(crate) fn shape<const R: usize>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<[usize; R], ExportError> {
+        let data = self.tensors.get(&self.name(name));
+        match data.map(shape_of).map(<[usize; R]>::try_from) {
+            Some(Ok(shape)) if !shape.contains(&0) => Ok(shape),
+            _ => Err(self.error(name, expected.to_owned(), data)),
+        }
     }
 
     /// `{name}.weight [outputs, inputs]` and `{name}.bias [outputs]`.
@@ -25,21 +61,23 @@ impl Tensors {
         outputs: usize,
         inputs: usize,
     ) -> Result<Linear, ExportError> {
-        let weight: Array2<f32> = self.take(&format!("{name}.weight"), [outputs, inputs])?;
+        let weight = self.take(&format!("{name}.weight"), [outputs, inputs])?;
         let bias = self.vector(&format!("{name}.bias"), outputs)?;
         Ok(Linear { weight, bias })
     }
 
-    /// `{name}.weight` of four dimensions.
+    /// `{name}.weight` of this shape and, where there is one, `{name}.bias [outputs]`.
     pub(crate) fn convolution(
         &mut self,
         name: &str,
         shape: [usize; 4],
-        stride: usize,
-        padding: usize,
+        outputs: usize,
+        (stride, padding): (usize, usize),
     ) -> Result<Convolution, ExportError> {
-        let weight: Array4<f32> = self.take(&format!("{name}.weight"), shape)?;
-        Ok(Convolution { weight, bias: None, stride, padding })
+        let weight = self.take(&format!("{name}.weight"), shape)?;
+        let bias = format!("{name}.bias");
+        let bias = self.has(&bias).then(|| self.vector(&bias, outputs)).transpose()?;
+        Ok(Convolution { weight, bias, stride, padding })
     }
 
     /// `{name}.weight`, `.bias`, `.running_mean` and `.running_var`, all `[channels]`.
@@ -53,41 +91,63 @@ impl Tensors {
         // Asked before the epsilon is added, which could make a negative variance look sound.
         let wrong = variance.iter().position(|variance| !variance.is_finite() || *variance < 0.0);
         if let Some(channel) = wrong {
-            let tensor = format!("{name}.running_var");
+            let tensor = self.name(&format!("{name}.running_var"));
             return Err(ExportError::Variance { tensor, channel, found: variance[channel] });
         }
+        self.tensors.remove(&self.name(&format!("{name}.num_batches_tracked")));
         Ok(BatchNorm { weight, bias, mean, variance, eps: BATCH_NORM_EPS })
     }
 
-    fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ExportError> {
-        Ok(self.take::<_, ndarray::Ix1>(name, [length])?.to_vec())
+    /// That nothing is left: a tensor that no layer took means another network than the one built.
+    ///
+    /// # Errors
+    /// [`ExportError::Surplus`] names the first one.
+    pub(crate) fn finish(&self) -> Result<(), ExportError> {
+        match self.tensors.iter().next() {
+            Some((name, data)) => Err(ExportError::Surplus { tensor: name.clone(), found: describe(data) }),
+            None => Ok(()),
+        }
     }
 
-    fn take<S, D>(&mut self, name: &str, shape: S) -> Result<ndarray::Array<f32, D>, ExportError>
-    where
-        S: AsRef<[usize]>,
-        D: ndarray::Dimension,
-    {
-        let expected = shape.as_ref();
-        let found = match self.0.remove(name) {
-            Some(TensorData::F32(values)) => match fit(values, expected) {
-                Ok(values) => return Ok(values),
-                Err(found) => found,
-            },
-            Some(TensorData::Count(_)) => "a counter".to_owned(),
-            None => "missing".to_owned(),
-        };
-        Err(ExportError::Tensor { tensor: name.to_owned(), expected: format!("F32 {expected:?}"), found })
+    fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ExportError> {
+        Ok(self.take::<Ix1, 1>(name, [length])?.to_vec())
+    }
+
+    fn take<D: Dimension, const R: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; R],
+    ) -> Result<Array<f32, D>, ExportError> {
+        let data = self.tensors.remove(&self.name(name));
+        let error = self.error(name, format!("F32 {shape:?}"), data.as_ref());
+        match data {
+            Some(TensorData::F32(values)) if values.shape() == shape => {
+                values.into_dimensionality().map_err(|_| error)
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn error(&self, name: &str, expected: String, found: Option<&TensorData>) -> ExportError {
+        let found = found.map_or_else(|| "missing".to_owned(), describe);
+        ExportError::Tensor { tensor: self.name(name), expected, found }
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 }
 
-fn fit<D: ndarray::Dimension>(
-    values: ArrayD<f32>,
-    expected: &[usize],
-) -> Result<ndarray::Array<f32, D>, String> {
-    let found = format!("F32 {:?}", values.shape());
-    if values.shape() != expected {
-        return Err(found);
+fn describe(data: &TensorData) -> String {
+    match data {
+        TensorData::F32(values) => format!("F32 {:?}", values.shape()),
+        TensorData::Count(_) => "a counter".to_owned(),
     }
-    values.into_dimensionality().map_err(|_| found)
+}
+
+fn shape_of(data: &TensorData) -> &[usize] {
+    match data {
+        TensorData::F32(values) => values.shape(),
+        TensorData::Count(_) => &[],
+    }
 }

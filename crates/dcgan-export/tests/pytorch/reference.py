@@ -1,0 +1,135 @@
+"""Makes the weights and the outputs that pytorch.rs compares the exported files with.
+
+    pip install torch==2.15.0 safetensors==0.8.0 numpy==2.4.6
+    python reference.py
+
+Weights have unit gain, so that images use the whole range, and BatchNorm statistics lie far from 0 and 1, with
+weights of both signs.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+FOLDER = Path(__file__).parent
+BATCH = 3
+
+
+def up(inputs, outputs):
+    return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
+
+
+def down(inputs, outputs):
+    return nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
+
+
+class LinearGenerator(nn.Module):
+    """A linear layer, then transposed convolutions: the names of dcgan-train's checkpoints."""
+
+    def __init__(self, latent, widths, channels):
+        super().__init__()
+        self.width, self.stages = widths[0], len(widths)
+        self.fc = nn.Linear(latent, widths[0] * 16)
+        for stage, (inputs, outputs) in enumerate(zip(widths, widths[1:] + [channels]), 1):
+            setattr(self, f"tconv{stage}", up(inputs, outputs))
+            if stage < self.stages:
+                setattr(self, f"bn{stage}", nn.BatchNorm2d(outputs))
+
+    def forward(self, z):
+        x = self.fc(z).view(-1, self.width, 4, 4)
+        for stage in range(1, self.stages):
+            x = torch.relu(getattr(self, f"bn{stage}")(getattr(self, f"tconv{stage}")(x)))
+        return torch.tanh(getattr(self, f"tconv{self.stages}")(x))
+
+
+class LinearDiscriminator(nn.Module):
+    """Convolutions, then a linear layer: the names of dcgan-train's checkpoints."""
+
+    def __init__(self, widths, channels):
+        super().__init__()
+        self.stages = len(widths)
+        for stage, (inputs, outputs) in enumerate(zip([channels] + widths, widths), 1):
+            setattr(self, f"conv{stage}", down(inputs, outputs))
+            if stage > 1:
+                setattr(self, f"bn{stage}", nn.BatchNorm2d(outputs))
+        self.fc = nn.Linear(widths[-1] * 16, 1)
+
+    def forward(self, x):
+        for stage in range(1, self.stages + 1):
+            x = getattr(self, f"conv{stage}")(x)
+            if stage > 1:
+                x = getattr(self, f"bn{stage}")(x)
+            x = nn.functional.leaky_relu(x, 0.2)
+        return torch.sigmoid(self.fc(x.flatten(1)))
+
+
+class ExampleGenerator(nn.Module):
+    """The layers and names of PyTorch's DCGAN example: no linear layer."""
+
+    def __init__(self, latent, widths, channels):
+        super().__init__()
+        layers = [nn.ConvTranspose2d(latent, widths[0], 4, 1, 0, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+        for inputs, outputs in zip(widths, widths[1:]):
+            layers += [up(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU()]
+        self.main = nn.Sequential(*layers, up(widths[-1], channels), nn.Tanh())
+
+    def forward(self, z):
+        return self.main(z[:, :, None, None])
+
+
+class ExampleDiscriminator(nn.Module):
+    """The layers and names of PyTorch's DCGAN example: no linear layer."""
+
+    def __init__(self, widths, channels):
+        super().__init__()
+        layers = [down(channels, widths[0]), nn.LeakyReLU(0.2)]
+        for inputs, outputs in zip(widths, widths[1:]):
+            layers += [down(inputs, outputs), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
+        self.main = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False), nn.Sigmoid())
+
+    def forward(self, x):
+        return self.main(x).view(-1, 1)
+
+
+def fill(module, gain):
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 0.0, 1.3)
+            nn.init.normal_(layer.bias, 0.0, 0.5)
+            nn.init.normal_(layer.running_mean, 0.0, 0.5)
+            nn.init.uniform_(layer.running_var, 0.2, 3.2)
+            layer.num_batches_tracked.fill_(300)
+        elif hasattr(layer, "weight"):
+            terms = layer.weight[0].numel()
+            if isinstance(layer, nn.ConvTranspose2d):
+                terms = layer.in_channels * (4 if layer.stride == (2, 2) else 1)
+            nn.init.normal_(layer.weight, 0.0, gain / terms**0.5)
+            if layer.bias is not None:
+                nn.init.normal_(layer.bias, 0.0, 0.5)
+    return module.eval()
+
+
+def main():
+    torch.manual_seed(1)
+    networks = {
+        "linear_generator": (LinearGenerator(5, [6, 4], 3), (5,)),
+        "linear_discriminator": (LinearDiscriminator([4, 6], 3), (3, 16, 16)),
+        "example_generator": (ExampleGenerator(7, [6, 4, 3], 1), (7,)),
+        "example_discriminator": (ExampleDiscriminator([3, 4, 6], 1), (1, 32, 32)),
+    }
+    samples = {}
+    for name, (module, shape) in networks.items():
+        fill(module, 1.5)
+        x = torch.randn(BATCH, *shape) if len(shape) == 1 else torch.rand(BATCH, *shape) * 2 - 1
+        with torch.no_grad():
+            y = module(x)
+        print(f"{name}: {tuple(y.shape)}, {y.min():.4f} to {y.max():.4f}")
+        samples |= {f"{name}.input": x, f"{name}.output": y}
+        save_file(module.state_dict(), FOLDER / f"{name}.safetensors")
+    save_file(samples, FOLDER / "samples.safetensors")
+
+
+if __name__ == "__main__":
+    main()
