@@ -106,7 +106,7 @@ fn tensors(count: u64) -> String {
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let separated = digits.char_indices().flat_map(|(index, digit)| {
-        let comma = index > 0 && (digits.len() - index) % 3 == 0;
+        let comma = index > 0 && (digits.len() - index).is_multiple_of(3);
         comma.then_some(',').into_iter().chain([digit])
     });
     separated.collect()

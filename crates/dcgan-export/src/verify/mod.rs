@@ -1,7 +1,7 @@
 //! What was written, against what it was made of: a file that computes another network is never left behind.
 //!
 //! Two ways to the same values, that share no code: the file's bytes are decoded and run by the
-//! [`interpreter`](crate::interpreter), and the network's layers, with BatchNorm as it was trained, are computed from
+//! [`interpreter`], and the network's layers, with BatchNorm as it was trained, are computed from
 //! their definitions in `f64`.
 
 mod difference;
