@@ -43,12 +43,12 @@ pub fn write(
     try_write(path, fill).map_err(|source| WriteError::new(path, source))
 }
 
-/// As [`write`], but what was written has to pass `check`, which reads it from the start of the temporary file.
+/// As [`write()`], but what was written has to pass `check`, which reads it from the start of the temporary file.
 ///
 /// The result of `check`: if that is an error, an old file at `path` is kept and the new one is gone.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_checked<T, E>(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
