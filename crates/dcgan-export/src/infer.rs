@@ -57,6 +57,15 @@ pub(crate) fn node_error(node: &NodeProto, reason: String) -> CheckError {
     CheckError::Node { node: node.name().to_owned(), operator: node.op_type().to_owned(), reason }
 }
 
+/// How a kernel moves along one axis of an image.
+struct Window {
+    kernel: i64,
+    stride: i64,
+    dilation: i64,
+    /// Before and after the image.
+    pads: [i64; 2],
+}
+
 /// A node with what its inputs are.
 struct Call<'a> {
     node: &'a NodeProto,
@@ -150,14 +159,8 @@ impl Call<'_> {
         let [batch, channels, height, width] = self.rank(0)?;
         let [inputs, per_group, weight_height, weight_width] = self.rank(1)?;
         same("the weight's first dimension", inputs, channels)?;
-        let [kernel_height, kernel_width] = self.ints("kernel_shape")?;
-        same("kernel_shape[0]", &Dim::Fixed(kernel_height), weight_height)?;
-        same("kernel_shape[1]", &Dim::Fixed(kernel_width), weight_width)?;
-        let [stride_down, stride_across] = self.ints("strides")?;
-        let [dilation_down, dilation_across] = self.ints("dilations")?;
-        let [top, left, bottom, right] = self.ints("pads")?;
-        let height = upsampled(height, stride_down, [top, bottom], dilation_down, kernel_height)?;
-        let width = upsampled(width, stride_across, [left, right], dilation_across, kernel_width)?;
+        let [down, across] = self.windows([weight_height, weight_width])?;
+        let (height, width) = (upsampled(height, down)?, upsampled(width, across)?);
         let outputs = self.output_channels(per_group)?;
         Ok(vec![batch.clone(), outputs, Dim::Fixed(height), Dim::Fixed(width)])
     }
@@ -169,18 +172,9 @@ impl Call<'_> {
         let [outputs, per_group, weight_height, weight_width] = self.rank(1)?;
         let inputs = fixed(per_group)?.checked_mul(self.int("group")?).map(Dim::Fixed);
         same("the weight's second dimension", &inputs.ok_or("its group is too large")?, channels)?;
-        let [kernel_height, kernel_width] = self.ints("kernel_shape")?;
-        same("kernel_shape[0]", &Dim::Fixed(kernel_height), weight_height)?;
-        same("kernel_shape[1]", &Dim::Fixed(kernel_width), weight_width)?;
-        let [stride_down, stride_across] = self.ints("strides")?;
-        let [dilation_down, dilation_across] = self.ints("dilations")?;
-        let [top, left, bottom, right] = self.ints("pads")?;
-        let height = downsampled(height, stride_down, [top, bottom], dilation_down, kernel_height)?;
-        let width = downsampled(width, stride_across, [left, right], dilation_across, kernel_width)?;
-        if self.node.input.len() == 3 {
-            let [bias] = self.rank(2)?;
-            same("the bias", bias, outputs)?;
-        }
+        let [down, across] = self.windows([weight_height, weight_width])?;
+        let (height, width) = (downsampled(height, down)?, downsampled(width, across)?);
+        self.optional_bias(outputs)?;
         Ok(vec![batch.clone(), outputs.clone(), Dim::Fixed(height), Dim::Fixed(width)])
     }
 
@@ -199,11 +193,31 @@ impl Call<'_> {
     fn output_channels(&self, per_group: &Dim) -> Result<Dim, String> {
         let channels = fixed(per_group)?.checked_mul(self.int("group")?).filter(|channels| *channels > 0);
         let outputs = channels.map(Dim::Fixed).ok_or("its group leaves no output channels")?;
+        self.optional_bias(&outputs)?;
+        Ok(outputs)
+    }
+
+    /// A bias as the third input has a value for each output channel.
+    fn optional_bias(&self, outputs: &Dim) -> Result<(), String> {
         if self.node.input.len() == 3 {
             let [bias] = self.rank(2)?;
-            same("the bias", bias, &outputs)?;
+            same("the bias", bias, outputs)?;
         }
-        Ok(outputs)
+        Ok(())
+    }
+
+    /// How the kernel, of the weight's height and width, moves down and across.
+    fn windows(&self, [weight_height, weight_width]: [&Dim; 2]) -> Result<[Window; 2], String> {
+        let [height, width] = self.ints("kernel_shape")?;
+        same("kernel_shape[0]", &Dim::Fixed(height), weight_height)?;
+        same("kernel_shape[1]", &Dim::Fixed(width), weight_width)?;
+        let [stride_down, stride_across] = self.ints("strides")?;
+        let [dilation_down, dilation_across] = self.ints("dilations")?;
+        let [top, left, bottom, right] = self.ints("pads")?;
+        Ok([
+            Window { kernel: height, stride: stride_down, dilation: dilation_down, pads: [top, bottom] },
+            Window { kernel: width, stride: stride_across, dilation: dilation_across, pads: [left, right] },
+        ])
     }
 
     fn input_count(&self, expected: RangeInclusive<usize>) -> Result<(), String> {
@@ -264,7 +278,8 @@ impl Call<'_> {
 
 /// The side of a transposed convolution's output. PyTorch equivalent: the formula of `H_out` in the
 /// documentation of `ConvTranspose2d`, without `output_padding`.
-fn upsampled(size: &Dim, stride: i64, pads: [i64; 2], dilation: i64, kernel: i64) -> Result<i64, String> {
+fn upsampled(size: &Dim, window: Window) -> Result<i64, String> {
+    let Window { kernel, stride, dilation, pads } = window;
     let [size, stride, dilation, kernel] = [fixed(size)?, stride, dilation, kernel].map(i128::from);
     let cropped: i128 = pads.into_iter().map(i128::from).sum();
     // Any file can be rendered, so the sum must not overflow even on the most absurd attributes.
@@ -275,7 +290,8 @@ fn upsampled(size: &Dim, stride: i64, pads: [i64; 2], dilation: i64, kernel: i64
 
 /// The side of a convolution's output. PyTorch equivalent: the formula of `H_out` in the documentation of
 /// `Conv2d`.
-fn downsampled(size: &Dim, stride: i64, pads: [i64; 2], dilation: i64, kernel: i64) -> Result<i64, String> {
+fn downsampled(size: &Dim, window: Window) -> Result<i64, String> {
+    let Window { kernel, stride, dilation, pads } = window;
     let [size, stride, dilation, kernel] = [fixed(size)?, stride, dilation, kernel].map(i128::from);
     let padding: i128 = pads.into_iter().map(i128::from).sum();
     let room = (size + padding - 1).saturating_sub(dilation * (kernel - 1));

@@ -1,14 +1,15 @@
-//! From a trained generator to one ONNX file that every runtime takes.
+//! From a trained network to one ONNX file that every runtime takes.
 //!
-//! - [`export`]: a checkpoint's generator as a checked [`ModelProto`], BatchNorm folded into the weights
+//! - [`export`]: a checkpoint as a checked [`ModelProto`], in the form that [`ExportConfig`] asks for
+//! - [`Network`]: the layers of a checkpoint or of a PyTorch state dict, for [`export_network`]
 //! - [`check`]: the structural checks that [`export`] makes, for any model of this form
 //! - [`render`]: a model as text, without its weights
 //! - [`inspect`]: what any ONNX file holds, without reading its weights
 //! - [`interpreter`]: runs a model; [`verify`]: compares it with the network that it was made of
 //! - [`onnx`]: the messages of the file format, compiled from `proto/onnx.proto`
 //!
-//! The graph is Gemm, Reshape, then ConvTranspose and Relu a stage, the last stage ending in Tanh. What it
-//! avoids (BatchNormalization, `output_shape`, `auto_pad`, a nameless batch, shapes computed in the graph)
+//! By default a generator's graph is Gemm, Reshape, then ConvTranspose and Relu a stage, the last stage ending in
+//! Tanh, with BatchNorm folded into the weights. What it avoids (BatchNormalization, `output_shape`, `auto_pad`, a nameless batch, shapes computed in the graph)
 //! is valid ONNX that one runtime or another refuses, or worse, gets wrong without a word.
 //!
 //! ```no_run
