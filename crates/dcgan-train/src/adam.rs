@@ -42,14 +42,19 @@ impl<E: Engine> Adam<E> {
         Self { config, time: 0, moments: BTreeMap::new() }
     }
 
-    /// One step: every parameter of `layer` moves against its gradient.
+    /// One step: every parameter of `layer` moves against its gradient, at `factor` times the learning rate.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn step<L: Layer<E>>(&mut self, layer: &mut L, mut grads: Grads<E>) -> DeviceResult<(), E> {
+    pub fn step<L: Layer<E>>(
+        &mut self,
+        layer: &mut L,
+        mut grads: Grads<E>,
+        factor: f64,
+    ) -> DeviceResult<(), E> {
         self.time += 1;
         let AdamConfig { learning_rate, betas, eps } = self.config;
-        let step = AdamStep { learning_rate, betas, eps, time: self.time };
+        let step = AdamStep { learning_rate: factor * learning_rate, betas, eps, time: self.time };
         layer.visit(FIRST_CONVOLUTION, &mut Update { step, moments: &mut self.moments, grads: &mut grads })
     }
 }

@@ -48,6 +48,7 @@ pub struct Gan<A: Architecture, E: Engine> {
     discriminator: A::Discriminator<E>,
     adam_g: Adam<E>,
     adam_d: Adam<E>,
+    learning_rate_factor: f64,
 }
 
 impl<A: Architecture, E: Engine> Gan<A, E> {
@@ -86,7 +87,20 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         discriminator: A::Discriminator<E>,
     ) -> Self {
         let (adam_g, adam_d) = (Adam::new(config.adam), Adam::new(config.adam));
-        Self { device: device.clone(), config, generator, discriminator, adam_g, adam_d }
+        Self {
+            device: device.clone(),
+            config,
+            generator,
+            discriminator,
+            adam_g,
+            adam_d,
+            learning_rate_factor: 1.0,
+        }
+    }
+
+    /// Both optimizers' learning rates are multiplied with `factor` from the next step on; 1 at first.
+    pub fn set_learning_rate_factor(&mut self, factor: f64) {
+        self.learning_rate_factor = factor;
     }
 
     /// One update of the discriminator (real and generated images as separate batches) and one of the
@@ -173,13 +187,13 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         latents: Array<A::Latents, E>,
     ) -> DeviceResult<(f32, f32, f32), E> {
         let (grads, [loss, d_x, d_g_z]) = self.discriminator_gradients(real, latents)?;
-        self.adam_d.step(&mut self.discriminator, grads)?;
+        self.adam_d.step(&mut self.discriminator, grads, self.learning_rate_factor)?;
         Ok((loss, d_x, d_g_z))
     }
 
     fn step_generator(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<f32, E> {
         let (grads, loss) = self.generator_gradients(latents)?;
-        self.adam_g.step(&mut self.generator, grads)?;
+        self.adam_g.step(&mut self.generator, grads, self.learning_rate_factor)?;
         Ok(loss)
     }
 

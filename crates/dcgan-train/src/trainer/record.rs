@@ -1,0 +1,30 @@
+//! What a run's result depends on.
+
+use dcgan_core::checkpoint::TrainingRecord;
+use serde_json::{Value, json};
+
+use super::position::Position;
+use crate::config::TrainConfig;
+
+/// The options that change what is learned, each by its flag's name with `_` for `-`, without paths.
+///
+/// They stand in every checkpoint, and a run is gone on with only if they are the same.
+pub(super) fn options(config: &TrainConfig) -> Vec<(&'static str, Value)> {
+    let gan = config.gan();
+    vec![
+        ("dataset", json!(config.dataset.name())),
+        ("batch_size", config.batch_size.into()),
+        ("learning_rate", config.learning_rate.into()),
+        ("beta1", config.beta1.into()),
+        ("beta2", gan.adam.betas[1].into()),
+        ("real_label", gan.real_label.into()),
+        ("fake_label", gan.fake_label.into()),
+        ("seed", config.seed.into()),
+    ]
+}
+
+/// What checkpoints say of the run.
+pub(super) fn record(config: &TrainConfig, position: &Position) -> TrainingRecord {
+    let options = options(config).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    TrainingRecord { steps: position.steps, images_seen: position.images_seen, options }
+}
