@@ -39,7 +39,7 @@ struct Runtimes {
     /// Show the names of all runtimes and checks
     #[arg(long)]
     list: bool,
-    /// The table's file
+    /// The table's file; the default one is copied into the README
     #[arg(long, value_name = "FILE", default_value_os_t = report::default_path())]
     output: PathBuf,
     /// Run the embedded engine on a job: how this program runs itself
@@ -80,6 +80,10 @@ impl Runtimes {
         if self.only.is_empty() && !self.fast {
             report.save(&self.output)?;
             say(&format!("\nwrote {}", self.output.display()))?;
+            // A table for another place is no news for the README.
+            if self.output == report::default_path() {
+                report.update_readme(&report::readme())?;
+            }
         } else {
             say(&format!("\n{}", report.markdown()))?;
         }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use dcgan_core::atomic;
 
 use crate::table::Entry;
@@ -20,6 +21,9 @@ dfdx's own, on a range of -1 to 1; more than 1e-4 is a failure.
 Dynamic batch: *yes* where a file that was loaded once took all batches, *per size* where the program was made anew
 for each size of batch, *single* where the runtime takes one sample at a time.
 ";
+
+/// Between these lines stands the README's copy of the tables.
+const MARKS: [&str; 2] = ["<!-- written by `cargo runtimes` -->\n", "<!-- to here -->\n"];
 
 /// Numbers of ways to end.
 #[derive(Debug, Default)]
@@ -79,10 +83,21 @@ impl Report {
         text
     }
 
-    /// Writes the file that the README copies from.
+    /// Writes the page of the tables.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
         let machine = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
         let text = format!("{INTRODUCTION}\nMeasured on {machine}.\n\n{}", self.markdown());
+        Ok(atomic::write(path, |file| file.write_all(text.as_bytes()))?)
+    }
+
+    /// Puts the tables into the README, in the place of those that it has.
+    pub fn update_readme(&self, path: &Path) -> anyhow::Result<()> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+        let [before, _, after] =
+            split(&text).with_context(|| format!("{shown} has no place for the table"))?;
+        let [start, end] = MARKS;
+        let text = format!("{before}{start}\n{}\n{end}{after}", self.markdown());
         Ok(atomic::write(path, |file| file.write_all(text.as_bytes()))?)
     }
 }
@@ -90,6 +105,18 @@ impl Report {
 /// Where the table is kept.
 pub fn default_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("crates").join("dcgan-export/docs/runtimes.md")
+}
+
+/// The README.
+pub fn readme() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("README.md")
+}
+
+/// What is before, between and after the marks.
+fn split(text: &str) -> Option<[&str; 3]> {
+    let (before, rest) = text.split_once(MARKS[0])?;
+    let (between, after) = rest.split_once(MARKS[1])?;
+    Some([before, between, after])
 }
 
 /// One entry's end, for a terminal.
@@ -171,5 +198,28 @@ mod tests {
         }
         let Count { passed, failed, skipped } = report.count();
         assert_eq!((passed, failed, skipped), (2, 1, 1));
+    }
+    /// Figures of two runs beside each other would tell of no run.
+    #[test]
+    fn the_readme_shows_the_page_s_tables() {
+        let (readme, page) = (readme(), default_path());
+        let [readme, page] = [readme, page].map(|path| std::fs::read_to_string(path).unwrap());
+        let tables = &page[page.find("| runtime ").unwrap()..];
+        assert_eq!(split(&readme).unwrap()[1].trim(), tables.trim());
+    }
+
+    #[test]
+    fn an_update_changes_the_tables_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("README.md");
+        std::fs::write(&path, format!("before\n{}old\n{}after\n", MARKS[0], MARKS[1])).unwrap();
+        let mut report = Report::default();
+        report.add(entry("openvino"), Verdict::Passed(facts("dynamic"), Some(2.5e-6)));
+        report.update_readme(&path).unwrap();
+        let expected = format!("before\n{}\n{}\n{}after\n", MARKS[0], report.markdown(), MARKS[1]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+        std::fs::write(&path, "no marks").unwrap();
+        assert!(report.update_readme(&path).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "no marks");
     }
 }
