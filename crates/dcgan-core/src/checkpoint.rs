@@ -64,13 +64,17 @@ pub struct TrainingRecord {
 /// A checkpoint could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// The file cannot be opened or read.
-    #[error("cannot read checkpoint {}", path.display())]
+    /// The file cannot be opened or read. The message has its cause in it, so there is no `source`.
+    #[error(
+        "cannot read checkpoint {}: {reason}; expected a checkpoint that dcgan-train saved, such as \
+         checkpoints/generator_final.safetensors; name it with --checkpoint",
+        path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The bytes are no whole safetensors file.
     #[error(
@@ -180,7 +184,7 @@ impl Checkpoint {
     /// [`CheckpointError`] says which part of which file is wrong.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let bytes =
-            input::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+            input::read(path).map_err(|reason| CheckpointError::Read { path: path.to_owned(), reason })?;
         Self::from_bytes(&bytes, path)
     }
 
@@ -406,6 +410,17 @@ mod tests {
         let bytes = small().to_bytes().unwrap();
         assert_eq!(load(&bytes).unwrap(), small());
         (0..8).for_each(|_| assert_eq!(small().to_bytes().unwrap(), bytes));
+    }
+
+    #[test]
+    fn a_path_without_a_file_is_named_with_what_belongs_there() {
+        let error = Checkpoint::load(Path::new("nope.safetensors")).unwrap_err();
+        let said = error.to_string();
+        assert!(said.starts_with("cannot read checkpoint nope.safetensors: No such file"), "{said}");
+        let advice = "; expected a checkpoint that dcgan-train saved, such as \
+                      checkpoints/generator_final.safetensors; name it with --checkpoint";
+        assert!(said.ends_with(advice), "{said}");
+        assert!(std::error::Error::source(&error).is_none(), "the cause would be said twice");
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Weights {
     /// As [`Checkpoint::load`] of a file with a description, as [`StateDict::from_bytes`] of one without.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let bytes =
-            input::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+            input::read(path).map_err(|reason| CheckpointError::Read { path: path.to_owned(), reason })?;
         Self::from_bytes(&bytes, path)
     }
 

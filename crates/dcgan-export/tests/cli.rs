@@ -80,7 +80,10 @@ fn a_file_is_inspected() {
         String::from_utf8(assert.get_output().stderr.clone()).unwrap()
     };
     assert_contains(&message(CHECKPOINT), &["generator.safetensors is no whole ONNX file: at byte "]);
-    assert_contains(&message("none"), &["cannot read none"]);
+    assert_contains(
+        &message("none"),
+        &["cannot read model none: ", "; expected an ONNX file, ", "; name it behind inspect\n"],
+    );
     assert_contains(&message("."), &["this is a folder"]);
     run(folder.path(), &["inspect"]).code(2);
     run(folder.path(), &["--checkpoint", CHECKPOINT, "inspect", "g.onnx"]).code(2);
@@ -170,7 +173,10 @@ fn a_bad_checkpoint_is_named_and_the_old_output_kept() {
     fs::write(path("truncated"), &bytes[..bytes.len() - 1]).unwrap();
     fs::write(path("g.onnx"), "old").unwrap();
     let message = |checkpoint| failure(folder.path(), checkpoint, "g.onnx");
-    assert_contains(&message("none"), &["cannot read checkpoint none"]);
+    assert_contains(
+        &message("none"),
+        &["cannot read checkpoint none: ", "; expected a checkpoint ", " with --checkpoint\n"],
+    );
     assert_contains(&message("truncated"), &["truncated is not a whole safetensors file"]);
     assert_eq!(fs::read_to_string(path("g.onnx")).unwrap(), "old");
 }

@@ -76,7 +76,7 @@ impl ModelFile {
     /// short or of another kind, [`GeneratorError::Weights`] if a weight file is missing or too short.
     pub fn read(path: &Path) -> Result<Self, GeneratorError> {
         let bytes =
-            input::read(path).map_err(|source| GeneratorError::Read { path: path.to_owned(), source })?;
+            input::read(path).map_err(|reason| GeneratorError::Read { path: path.to_owned(), reason })?;
         let no_model = |reason: String| GeneratorError::NoModel { path: path.to_owned(), reason };
         let model = ModelProto::decode(bytes.as_slice()).map_err(|error| no_model(error.to_string()))?;
         let graph = model.graph.ok_or_else(|| no_model("there is no graph in it".to_owned()))?;

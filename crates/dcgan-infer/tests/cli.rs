@@ -117,7 +117,10 @@ fn a_model_that_is_none_is_named() {
     };
     for engine in engines {
         for (name, message) in [
-            ("missing.onnx", "cannot read model missing.onnx: "),
+            (
+                "missing.onnx",
+                "cannot read model missing.onnx: No such file or directory (os error 2); expected an ONNX",
+            ),
             ("folder.onnx", "cannot read model folder.onnx: this is a folder"),
             ("cut.onnx", "cut.onnx is no whole ONNX model"),
             ("text.onnx", "text.onnx is no whole ONNX model"),
@@ -127,6 +130,8 @@ fn a_model_that_is_none_is_named() {
             let mut command = sandbox.dcgan_infer();
             let said = sandbox.stderr_of_failure(command.args(["--model", name]).args(*engine), 1);
             assert!(said.contains(&format!("dcgan-infer: {message}")), "{engine:?} {name}: {said}");
+            let advice = "such as the g.onnx that dcgan-export writes; name it with --model\n";
+            assert_eq!(said.ends_with(advice), message.contains("cannot read"), "{said}");
         }
     }
 }

@@ -261,6 +261,10 @@ fn a_batch_larger_than_the_dataset_is_refused() {
     let exact = ["--arch", "dcgan32-small", "--batch-size", "3", "--num-epochs", "2"];
     let (text, code) = run(&folder, &exact);
     assert!(code == 0 && text.contains("1 steps an epoch, 3 images a step"), "{text}");
+
+    fs::write(folder.path().join("data/data_batch_1.bin"), vec![0; 3073]).unwrap();
+    let expected = "--batch-size 4: the dataset cifar10 in data has 1 image, use --batch-size 1";
+    fails(&folder, &["--batch-size", "4"], 1, &[expected]);
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -334,7 +338,7 @@ fn a_wrong_checkpoint_is_named_and_the_old_picture_kept() {
     fs::write(folder.path().join("text.safetensors"), b"hello").unwrap();
     fs::write(folder.path().join("generated.png"), b"old").unwrap();
     for (file, part) in [
-        ("missing.safetensors", "cannot read"),
+        ("missing.safetensors", "; expected a checkpoint that dcgan-train saved, "),
         ("half.safetensors", "not a whole safetensors file"),
         ("text.safetensors", "not a whole safetensors file"),
         ("checkpoints/discriminator_final.safetensors", "a generator is needed"),

@@ -20,13 +20,17 @@ use wire::{Fault, Wire};
 /// A file could not be inspected.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
-    /// It cannot be opened or read.
-    #[error("cannot read {}", path.display())]
+    /// It cannot be opened or read. The message has its cause in it, so there is no `source`.
+    #[error(
+        "cannot read model {}: {reason}; expected an ONNX file, such as the g.onnx that dcgan-export writes; name it \
+         behind inspect",
+        path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// It is another kind of file, or damaged.
     #[error("{} is no whole ONNX file: {reason}; it may be truncated, damaged, or of another kind", path.display())]
@@ -43,10 +47,10 @@ pub enum InspectError {
 /// # Errors
 /// [`InspectError`] names the file, and the byte at which it stops being one of ONNX.
 pub fn inspect(path: &Path) -> Result<Outline, InspectError> {
-    let read = |source| InspectError::Read { path: path.to_owned(), source };
+    let read = |reason| InspectError::Read { path: path.to_owned(), reason };
     input::check(path).map_err(read)?;
     inspect_bytes(File::open(path).map_err(read)?).map_err(|fault| match fault {
-        Fault::Read(source) => read(source),
+        Fault::Read(reason) => read(reason),
         Fault::Format(reason) => InspectError::Format { path: path.to_owned(), reason },
     })
 }

@@ -6,13 +6,17 @@ use std::path::PathBuf;
 /// A generator could not be opened or run.
 #[derive(Debug, thiserror::Error)]
 pub enum GeneratorError {
-    /// The file cannot be read.
-    #[error("cannot read model {}", path.display())]
+    /// The file cannot be read. The message has its cause in it, so there is no `source`.
+    #[error(
+        "cannot read model {}: {reason}; expected an ONNX file, such as the g.onnx that dcgan-export writes; name it \
+         with --model",
+        path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The bytes are no ONNX model.
     #[error(

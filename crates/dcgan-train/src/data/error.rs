@@ -127,7 +127,7 @@ pub enum DataError {
         last: String,
     },
     /// A batch that no epoch can fill.
-    #[error("--batch-size {batch_size}: {dataset} has {images} images, use --batch-size {images} or less")]
+    #[error("--batch-size {batch_size}: {dataset} has {}", largest_batch(*images))]
     BatchSize {
         /// Images asked for.
         batch_size: usize,
@@ -161,6 +161,14 @@ pub enum DataError {
     /// A batch was asked for after an error had ended the loading.
     #[error("no more images: loading ended with an earlier error")]
     Ended,
+}
+
+/// How many images there are, and which batches they fill.
+fn largest_batch(images: usize) -> String {
+    match images {
+        1 => "1 image, use --batch-size 1".to_owned(),
+        _ => format!("{images} images, use --batch-size {images} or less"),
+    }
 }
 
 /// What to do where a server does not give the files.
