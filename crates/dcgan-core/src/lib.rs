@@ -5,7 +5,7 @@
 //! - [`seal`]: a checksum inside the file that it covers
 //! - [`state_dict`]: a network of another program, in a file that does not
 //! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
-//! - [`metadata`]: what an exported generator says of itself
+//! - [`metadata`] and [`description`]: what an exported model says of itself, by name and by meaning
 //! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
 //! - [`atomic`]: files that are either whole or as they were; [`input`]: files that are read
 //!
@@ -15,6 +15,7 @@
 
 pub mod atomic;
 pub mod checkpoint;
+pub mod description;
 pub mod grid;
 pub mod input;
 pub mod latent;

@@ -21,10 +21,34 @@ pub const LATENT_SIZE: &str = "dcgan.latent_size";
 pub const VALUE_RANGE: &str = "dcgan.value_range";
 /// How the generator was trained: a [`TrainingRecord`](crate::TrainingRecord) as JSON.
 pub const TRAINING: &str = "dcgan.training";
-/// The file's checksum, of [`seal`](crate::seal).
+/// SHA-256 of the checkpoint file, in lower-case hexadecimal.
+pub const CHECKPOINT: &str = "dcgan.checkpoint_sha256";
+/// What the model is called. This and the four that follow are for people.
+pub const NAME: &str = "dcgan.name";
+/// What it draws, and what it is not for.
+pub const DESCRIPTION: &str = "dcgan.description";
+/// What it was trained on.
+pub const DATASET: &str = "dcgan.dataset";
+/// Who trained it.
+pub const AUTHOR: &str = "dcgan.author";
+/// Under which terms it may be used, such as `MIT`.
+pub const LICENSE: &str = "dcgan.license";
+/// How latents are drawn, [`LATENT_DISTRIBUTION_NORMAL`].
+pub const LATENT_DISTRIBUTION: &str = "dcgan.latent_distribution";
+/// Order of the image's dimensions, [`LAYOUT_NCHW`] or [`LAYOUT_NHWC`].
+pub const LAYOUT: &str = "dcgan.layout";
+/// Seeds with values of their images: a list of [`TestVector`](crate::description::TestVector) as JSON.
+pub const TEST_VECTORS: &str = "dcgan.test_vectors";
+/// The file's checksum, of [`seal`](crate::seal): the last entry, which covers all others.
 pub const CHECKSUM: &str = "dcgan.sha256";
 
 /// The value range of a generator that ends in tanh.
 pub const VALUE_RANGE_SIGNED: &str = "-1,1";
 /// The value range of a generator that gives bytes.
 pub const VALUE_RANGE_BYTES: &str = "0,255";
+/// Each element of a latent is drawn alone, from the normal distribution of mean 0 and deviation 1.
+pub const LATENT_DISTRIBUTION_NORMAL: &str = "normal(0,1)";
+/// Channels before rows and columns, as in PyTorch.
+pub const LAYOUT_NCHW: &str = "NCHW";
+/// Channels last, as in picture files.
+pub const LAYOUT_NHWC: &str = "NHWC";

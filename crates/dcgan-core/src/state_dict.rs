@@ -8,7 +8,7 @@ use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, TensorData, check_values, describes_itself, parse};
-use crate::input;
+use crate::{input, seal};
 
 /// What a file of weights holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +32,17 @@ impl Weights {
     /// # Errors
     /// As [`Checkpoint::load`] of a file with a description, as [`StateDict::from_bytes`] of one without.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
+        Self::load_hashed(path).map(|(weights, _)| weights)
+    }
+
+    /// [`Weights::load`], and the file's SHA-256 in lower-case hexadecimal.
+    ///
+    /// # Errors
+    /// As [`Weights::load`].
+    pub fn load_hashed(path: &Path) -> Result<(Self, String), CheckpointError> {
         let bytes =
             input::read(path).map_err(|reason| CheckpointError::Read { path: path.to_owned(), reason })?;
-        Self::from_bytes(&bytes, path)
+        Ok((Self::from_bytes(&bytes, path)?, seal::checksum(&bytes)))
     }
 
     /// [`Weights::load`] of a file's content; `path` is for messages.

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use clap::ValueEnum;
 
+use crate::card::CardConfig;
 use crate::error::ExportError;
 use crate::network::NetworkKind;
 
@@ -43,6 +44,9 @@ pub struct ExportConfig {
     /// Order of the image's dimensions, PyTorch's (nchw) or that of picture files and TensorFlow (nhwc)
     #[arg(long, value_name = "ORDER", default_value = "nchw")]
     pub layout: Layout,
+    /// What the file says of itself for people.
+    #[command(flatten)]
+    pub card: CardConfig,
 }
 
 impl Default for ExportConfig {

@@ -1,5 +1,7 @@
 //! What can go wrong in an export, and what a model of the wrong structure violates.
 
+use dcgan_core::description::DescriptionError;
+
 /// A checkpoint could not be made into an ONNX model.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
@@ -115,9 +117,9 @@ pub enum ExportError {
         /// What readers accept.
         limit: usize,
     },
-    /// The training record has no JSON form.
-    #[error("the training record cannot be written as JSON")]
-    Record(#[from] serde_json::Error),
+    /// What the file would say of itself has no form as text.
+    #[error("the file cannot describe itself")]
+    Description(#[from] DescriptionError),
     /// The finished model fails its own checks.
     #[error("the model is unsound and was not written, a fault of dcgan-export that should be reported")]
     Unsound(#[from] CheckError),

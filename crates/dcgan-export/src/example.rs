@@ -37,7 +37,14 @@ pub(crate) fn generator(tensors: &mut Tensors) -> Result<Network, ExportError> {
     let tanh = format!("main.{}", 3 * stages + 1);
     layers.push(Layer::output(tanh, Operation::Tanh, metadata::OUTPUT));
     let arch = format!("pytorch-example{}", BASE_SIDE << stages);
-    Ok(Network { kind: NetworkKind::Generator, arch, record: None, input: vec![latent], layers })
+    Ok(Network {
+        kind: NetworkKind::Generator,
+        arch,
+        record: None,
+        checkpoint: None,
+        input: vec![latent],
+        layers,
+    })
 }
 
 /// From the image to one logit. PyTorch equivalent: the example's `Discriminator`.
@@ -69,7 +76,7 @@ pub(crate) fn discriminator(tensors: &mut Tensors) -> Result<Network, ExportErro
     layers.push(Layer::output(sigmoid, Operation::Sigmoid, metadata::PROBABILITY));
     let side = BASE_SIDE << stages;
     let (kind, arch) = (NetworkKind::Discriminator, format!("pytorch-example{side}"));
-    Ok(Network { kind, arch, record: None, input: vec![channels, side, side], layers })
+    Ok(Network { kind, arch, record: None, checkpoint: None, input: vec![channels, side, side], layers })
 }
 
 /// Index of the last module with a weight.

@@ -24,8 +24,10 @@
 //! ```
 
 mod builder;
+mod card;
 mod check;
 pub mod config;
+mod entry;
 mod error;
 mod example;
 mod fold;
@@ -51,6 +53,7 @@ pub mod onnx {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
 
+pub use card::CardConfig;
 pub use check::check;
 pub use config::ExportConfig;
 pub use error::{CheckError, ExportError};

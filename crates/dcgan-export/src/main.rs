@@ -55,13 +55,13 @@ struct ExportArgs {
     /// The ONNX file to write; an old one is replaced once the new one is whole
     #[arg(long, value_name = "FILE", default_value = "g.onnx")]
     output: PathBuf,
-    #[command(flatten)]
-    config: ExportConfig,
     /// Write the file without running it. By default it is read back, run at batches of 1, 2 and 7 (or at its fixed
     /// one) and compared with the checkpoint's own arithmetic; if they differ by more than 1e-4 (f16: 0.05, uint8: one
     /// level), nothing is left at the output path
     #[arg(long, alias = "no_verify")]
     no_verify: bool,
+    #[command(flatten)]
+    config: ExportConfig,
 }
 
 /// Stands before the line of Python in the help.
@@ -89,10 +89,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 
 fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let path = args.checkpoint.as_deref().context("--checkpoint FILE is missing")?;
-    let weights = Weights::load(path)?;
+    let (weights, checksum) = Weights::load_hashed(path)?;
     atomic::keep_input(path, &args.output)?;
     let cannot = || format!("cannot export {}", path.display());
     let network = Network::of_weights(weights).with_context(cannot)?;
+    let network = Network { checkpoint: Some(checksum), ..network };
     let model = export_network(network.clone(), &args.config).with_context(cannot)?;
     let bytes = model.encode_to_vec();
     let verified = write(args, &bytes, &network)?;

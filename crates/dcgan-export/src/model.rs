@@ -3,15 +3,15 @@
 use dcgan_core::{Checkpoint, metadata, seal};
 use prost::Message;
 
+use crate::card::describe;
 use crate::check::check;
 use crate::config::ExportConfig;
 use crate::error::ExportError;
 use crate::fold::fold;
 use crate::graph::graph;
 use crate::lower::lower;
-use crate::network::{Network, NetworkKind};
+use crate::network::Network;
 use crate::onnx::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
-use crate::output;
 
 /// Largest message that protobuf's readers accept.
 const MAX_BYTES: usize = i32::MAX as usize;
@@ -29,8 +29,8 @@ pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelPro
 ///
 /// BatchNorm has its running statistics, so each sample depends on its own input alone; a convolution
 /// between a 1x1 map and a larger one becomes a Gemm and a Reshape, its equal. The model has passed
-/// [`check`]; `prost::Message::encode_to_vec` gives the file's bytes, and the same
-/// network gives the same bytes. PyTorch equivalent: `torch.onnx.export` of a module in `eval()` with
+/// [`check`] and says of itself what a [`Description`](dcgan_core::description::Description) holds;
+/// `prost::Message::encode_to_vec` gives the file's bytes, and the same network gives the same bytes. PyTorch equivalent: `torch.onnx.export` of a module in `eval()` with
 /// `dynamic_axes` for the batch.
 ///
 /// # Errors
@@ -38,6 +38,7 @@ pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelPro
 pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelProto, ExportError> {
     config.validate_for(network.kind)?;
     network.shapes()?;
+    let metadata_props = metadata_props(&network, config)?;
     let network = lower(if config.fold_batchnorm { fold(network) } else { network });
     let mut model = ModelProto {
         ir_version: Some(config.ir_version()),
@@ -45,7 +46,7 @@ pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelPr
         producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         graph: Some(graph(&network, config)?),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(config.opset) }],
-        metadata_props: metadata_props(&network, config)?,
+        metadata_props,
         ..Default::default()
     };
     check(&model)?;
@@ -68,14 +69,7 @@ fn metadata_props(
     network: &Network,
     config: &ExportConfig,
 ) -> Result<Vec<StringStringEntryProto>, ExportError> {
-    let mut entries = vec![(metadata::ARCHITECTURE, network.arch.clone())];
-    if let (NetworkKind::Generator, [latent]) = (network.kind, network.input.as_slice()) {
-        entries.push((metadata::LATENT_SIZE, latent.to_string()));
-    }
-    entries.push((metadata::VALUE_RANGE, output::value_range(config).to_owned()));
-    if let Some(record) = &network.record {
-        entries.push((metadata::TRAINING, serde_json::to_string(record)?));
-    }
+    let entries = describe(network, config).entries()?;
     Ok(entries.into_iter().map(|(key, value)| entry(key, value)).collect())
 }
 

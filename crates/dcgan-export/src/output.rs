@@ -1,7 +1,5 @@
 //! The way out of the graph: from the network's last values to the form that was asked for.
 
-use dcgan_core::metadata;
-
 use crate::builder::{GraphBuilder, ints, to};
 use crate::config::{ExportConfig, Layout, OutputFormat, Precision};
 use crate::network::NetworkKind;
@@ -78,14 +76,6 @@ pub(crate) fn declared(kind: NetworkKind, config: &ExportConfig, shape: &[usize]
         _ => shape.to_vec(),
     };
     (element, shape)
-}
-
-/// The entry [`metadata::VALUE_RANGE`] of the image.
-pub(crate) fn value_range(config: &ExportConfig) -> &'static str {
-    match config.output_format {
-        OutputFormat::F32 => metadata::VALUE_RANGE_SIGNED,
-        OutputFormat::Uint8 => metadata::VALUE_RANGE_BYTES,
-    }
 }
 
 impl Step {

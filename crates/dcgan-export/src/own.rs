@@ -72,7 +72,7 @@ fn generator(spec: &GeneratorSpec, tensors: &mut Tensors) -> Result<Network, Exp
     }
     layers.push(Layer::output("tanh", Operation::Tanh, metadata::OUTPUT));
     let (kind, arch) = (NetworkKind::Generator, spec.arch.clone());
-    Ok(Network { kind, arch, record: None, input: vec![spec.latent], layers })
+    Ok(Network { kind, arch, record: None, checkpoint: None, input: vec![spec.latent], layers })
 }
 
 /// A convolution a stage, then a linear layer to one logit.
@@ -97,7 +97,7 @@ fn discriminator(spec: &DiscriminatorSpec, tensors: &mut Tensors) -> Result<Netw
     layers.push(Layer::output("sigmoid", Operation::Sigmoid, metadata::PROBABILITY));
     let side = spec.image_size();
     let (kind, arch) = (NetworkKind::Discriminator, spec.arch.clone());
-    Ok(Network { kind, arch, record: None, input: vec![spec.channels, side, side], layers })
+    Ok(Network { kind, arch, record: None, checkpoint: None, input: vec![spec.channels, side, side], layers })
 }
 
 /// The number of stages, if it is one that a network can have.

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::entry::readable;
 use crate::infer::output_type;
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
@@ -38,7 +39,7 @@ fn write_model(out: &mut String, model: &ModelProto) -> fmt::Result {
     }
     writeln!(out, "producer {} {}", model.producer_name(), model.producer_version())?;
     for entry in &model.metadata_props {
-        writeln!(out, "{}: {}", entry.key(), entry.value())?;
+        writeln!(out, "{}: {}", entry.key(), readable(entry.key(), entry.value()))?;
     }
     writeln!(out, "{} parameters", parameter_count(model))?;
     model.graph.as_ref().map_or(Ok(()), |graph| write_graph(out, graph))

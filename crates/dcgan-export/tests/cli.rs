@@ -8,8 +8,9 @@ use std::path::Path;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use common::{generator, spec};
+use dcgan_core::Weights;
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
-use dcgan_export::{ExportConfig, ModelProto, export};
+use dcgan_export::{CardConfig, ExportConfig, ModelProto, Network, export_network};
 use prost::Message;
 use tempfile::TempDir;
 
@@ -33,6 +34,13 @@ fn failure(folder: &Path, checkpoint: &str, output: &str) -> String {
     let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
     assert!(message.starts_with("dcgan-export: "), "{message}");
     message
+}
+
+/// The model that the library makes of the checkpoint's file.
+fn expected(folder: &Path, config: &ExportConfig) -> ModelProto {
+    let (weights, checksum) = Weights::load_hashed(&folder.join(CHECKPOINT)).unwrap();
+    let network = Network { checkpoint: Some(checksum), ..Network::of_weights(weights).unwrap() };
+    export_network(network, config).unwrap()
 }
 
 fn assert_contains(message: &str, parts: &[&str]) {
@@ -60,8 +68,8 @@ fn a_generator_becomes_g_onnx() {
     let difference = printed.strip_prefix(&summary).unwrap_or_else(|| panic!("{printed}"));
     let difference: f64 = difference.trim_end().parse().unwrap();
     assert!(difference > 0.0 && difference < 1e-5, "{printed}");
-    let expected = export(&generator(&spec("tiny", 3, &[4, 2], 1), 1), &ExportConfig::default());
-    assert_eq!(ModelProto::decode(bytes.as_slice()).unwrap(), expected.unwrap());
+    let expected = expected(folder.path(), &ExportConfig::default());
+    assert_eq!(ModelProto::decode(bytes.as_slice()).unwrap(), expected);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
@@ -75,6 +83,11 @@ fn a_file_is_inspected() {
     assert_contains(&printed, &rows);
     assert_contains(&printed, &["outputs     image: FLOAT [N, 1, 16, 16]\n", "2 ConvTranspose\n"]);
     assert_contains(&printed, &["dcgan.architecture: tiny\n", "producer    dcgan-export "]);
+    let training = "dcgan.training: 300 steps, 38400 images seen, dataset shapes, seed 1\n";
+    let vectors = "dcgan.test_vectors: seed 0: 64 values within 0.001; seed 1: 64 values within 0.001\n";
+    let checkpoint = dcgan_core::seal::checksum(&fs::read(folder.path().join(CHECKPOINT)).unwrap());
+    let checkpoint = format!("dcgan.checkpoint_sha256: {checkpoint}\n");
+    assert_contains(&printed, &[training, vectors, &checkpoint, "dcgan.latent_distribution: normal(0,1)\n"]);
     let message = |file: &str| {
         let assert = run(folder.path(), &["inspect", file]).code(1).stdout("");
         String::from_utf8(assert.get_output().stderr.clone()).unwrap()
@@ -120,6 +133,11 @@ fn the_flags_are_the_configs_fields() {
         "--precision=f16",
         "--output-format=uint8",
         "--layout=nhwc",
+        "--name=Blobs",
+        "--description= coloured blobs ",
+        "--dataset=mine",
+        "--author=A. Uthor",
+        "--license=MIT",
     ];
     let arguments: Vec<_> = ["--checkpoint", CHECKPOINT].into_iter().chain(flags).collect();
     run(folder.path(), &arguments).success();
@@ -131,8 +149,15 @@ fn the_flags_are_the_configs_fields() {
         precision: Precision::F16,
         output_format: OutputFormat::Uint8,
         layout: Layout::Nhwc,
+        card: CardConfig {
+            name: Some("Blobs".to_owned()),
+            description: Some("coloured blobs".to_owned()),
+            dataset: Some("mine".to_owned()),
+            author: Some("A. Uthor".to_owned()),
+            license: Some("MIT".to_owned()),
+        },
     };
-    let expected = export(&generator(&spec("tiny", 3, &[4, 2], 1), 1), &config).unwrap();
+    let expected = expected(folder.path(), &config);
     assert_eq!(ModelProto::decode(bytes.as_slice()).unwrap(), expected);
 }
 
@@ -151,6 +176,7 @@ fn a_value_that_no_file_can_have_is_exit_code_2_and_the_choice_is_named() {
         ("--precision", "bf16", "f32, f16"),
         ("--output-format", "png", "f32, uint8"),
         ("--layout", "chwn", "nchw, nhwc"),
+        ("--license", " ", "it is empty: write a text, or leave the flag out"),
     ] {
         let assert = run(Path::new("."), &["--checkpoint", CHECKPOINT, flag, value]).code(2).stdout("");
         let message = String::from_utf8_lossy(&assert.get_output().stderr);

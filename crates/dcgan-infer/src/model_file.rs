@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dcgan_core::description::{Description, DescriptionError};
 use dcgan_core::{input, metadata, seal};
 use prost::Message;
 
@@ -100,6 +101,14 @@ impl ModelFile {
     /// The entry of this name in the file's metadata.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
+    }
+
+    /// The entries of the file's metadata that this project knows.
+    ///
+    /// # Errors
+    /// [`DescriptionError`] names the entry that is not what its key says.
+    pub fn description(&self) -> Result<Description, DescriptionError> {
+        Description::read(&self.metadata)
     }
 
     /// The files beside it that hold weights, as `torch.onnx.export` writes them for large models.

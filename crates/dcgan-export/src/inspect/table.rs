@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::outline::{Outline, Value, type_name};
+use crate::entry::readable;
 
 /// Characters of a text that are shown.
-const SHOWN: usize = 200;
+const SHOWN: usize = 600;
 
 /// A title and what stands beside it, one row each.
 type Section = (String, Vec<String>);
@@ -74,7 +75,9 @@ impl Outline {
     }
 
     fn entries(&self) -> Vec<Section> {
-        let entries = self.metadata.iter().map(|(key, value)| format!("{}: {}", shown(key), shown(value)));
+        let entry =
+            |(key, value): &(String, String)| format!("{}: {}", shown(key), shown(&readable(key, value)));
+        let entries = self.metadata.iter().map(entry);
         vec![("metadata".to_owned(), entries.collect())]
     }
 }
