@@ -38,7 +38,7 @@ pub struct GeneratorSpec {
 
 /// A DCGAN discriminator: a convolution a stage, each halving the side, LeakyReLU after each and
 /// BatchNorm before it but for the first; a linear layer to one logit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiscriminatorSpec {
     /// The architecture's name, for people.
@@ -47,6 +47,10 @@ pub struct DiscriminatorSpec {
     pub widths: Vec<usize>,
     /// Channels of the image.
     pub channels: usize,
+    /// Whether the weights of the convolutions and of the linear layer are normalised spectrally (Miyato et al.,
+    /// 2018): the state dict then has PyTorch's `weight_orig`, `weight_u` and `weight_v` in place of `weight`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spectral_norm: bool,
 }
 
 /// Which network a checkpoint holds.
@@ -110,14 +114,25 @@ impl DiscriminatorSpec {
     pub fn tensors(&self) -> Vec<TensorSpec> {
         let mut list = Vec::new();
         for (index, (input, output)) in (1..).zip(self.stages()) {
-            list.push(tensor(format!("conv{index}.weight"), &[output, input, KERNEL, KERNEL]));
+            list.extend(self.weight(&format!("conv{index}"), &[output, input, KERNEL, KERNEL]));
             if index > 1 {
                 list.extend(batch_norm(index, output));
             }
         }
         let last = self.widths[self.widths.len() - 1];
-        list.extend(linear(1, last * BASE_SIDE * BASE_SIDE));
+        list.extend(self.weight("fc", &[1, last * BASE_SIDE * BASE_SIDE]));
+        list.push(tensor("fc.bias".into(), &[1]));
         list
+    }
+
+    /// The tensors that a layer's weight consists of.
+    fn weight(&self, layer: &str, shape: &[usize]) -> Vec<TensorSpec> {
+        let named = |part: &str, shape: &[usize]| tensor(format!("{layer}.{part}"), shape);
+        if !self.spectral_norm {
+            return vec![named("weight", shape)];
+        }
+        let columns = shape[1..].iter().product();
+        vec![named("weight_orig", shape), named("weight_u", &shape[..1]), named("weight_v", &[columns])]
     }
 }
 
@@ -209,7 +224,9 @@ mod tests {
     /// What `Discriminator().state_dict()` of the reference PyTorch program lists.
     #[test]
     fn the_discriminator_has_the_state_dict_of_the_reference() {
-        let spec = DiscriminatorSpec { arch: "dcgan64".into(), widths: vec![64, 128, 256, 512], channels: 3 };
+        let widths = vec![64, 128, 256, 512];
+        let spec =
+            DiscriminatorSpec { arch: "dcgan64".into(), widths, channels: 3, ..DiscriminatorSpec::default() };
         let names: Vec<_> = spec.tensors().into_iter().map(|tensor| tensor.name).collect();
         assert_eq!(names.len(), 4 + 3 * 5 + 2);
         assert!(!names.contains(&"bn1.weight".to_owned()));
@@ -217,5 +234,37 @@ mod tests {
         assert_eq!(spec.tensors()[0].shape, [64, 3, 4, 4]);
         assert_eq!(spec.tensors().last().unwrap().shape, [1]);
         assert_eq!(spec.image_size(), 64);
+    }
+
+    /// What the same lists once `torch.nn.utils.spectral_norm` was applied to its convolutions and its last layer.
+    #[test]
+    fn spectral_normalisation_adds_pytorchs_tensors() {
+        let spec = DiscriminatorSpec {
+            arch: "dcgan32".into(),
+            widths: vec![64, 128, 256],
+            channels: 3,
+            spectral_norm: true,
+        };
+        let list = spec.tensors();
+        let shape = |name: &str| list.iter().find(|tensor| tensor.name == name).map(|found| &*found.shape);
+        assert_eq!(list.len(), 3 * 3 + 2 * 5 + 4);
+        assert_eq!(shape("conv2.weight"), None);
+        assert_eq!(shape("conv2.weight_orig"), Some(&[128, 64, 4, 4][..]));
+        assert_eq!(shape("conv2.weight_u"), Some(&[128][..]));
+        assert_eq!(shape("conv2.weight_v"), Some(&[1024][..]));
+        assert_eq!([shape("fc.weight_u"), shape("fc.weight_v")], [Some(&[1][..]), Some(&[4096][..])]);
+        assert_eq!(shape("fc.bias"), Some(&[1][..]));
+    }
+
+    /// Files of before it was known have to be read, and what has none of it to be written as before.
+    #[test]
+    fn a_description_says_nothing_of_spectral_normalisation_where_there_is_none() {
+        let json = r#"{"network":"discriminator","arch":"tiny","widths":[2],"channels":1}"#;
+        let spec: NetworkSpec = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&spec).unwrap(), json);
+        let with = json.replace("1}", "1,\"spectral_norm\":true}");
+        let spec: NetworkSpec = serde_json::from_str(&with).unwrap();
+        assert!(matches!(&spec, NetworkSpec::Discriminator(spec) if spec.spectral_norm));
+        assert_eq!(serde_json::to_string(&spec).unwrap(), with);
     }
 }

@@ -35,7 +35,7 @@ pub enum ExportError {
     /// A tensor that no layer of the network has a place for.
     #[error(
         "tensor {tensor}, {found}, belongs to no layer of the DCGAN that the other tensors make up: \
-         save the state dict of that network alone, spectral normalisation removed"
+         save the state dict of that network alone"
     )]
     Surplus {
         /// Its name in the state dict.

@@ -49,6 +49,7 @@ pub(crate) fn generator(tensors: &mut Tensors) -> Result<Network, ExportError> {
 
 /// From the image to one logit. PyTorch equivalent: the example's `Discriminator`.
 pub(crate) fn discriminator(tensors: &mut Tensors) -> Result<Network, ExportError> {
+    tensors.divide_by_spectral_norms()?;
     // The last convolution halves nothing.
     let stages = check_stages(last_module(tensors).saturating_add(1) / 3)?;
     let [_, channels, ..] = shape(tensors, 0, "F32 [outputs, 1 or 3, 4, 4]")?;

@@ -19,7 +19,10 @@ impl Network {
         let mut tensors = Tensors::of(checkpoint);
         let network = match &checkpoint.spec {
             NetworkSpec::Generator(spec) => generator(spec, &mut tensors)?,
-            NetworkSpec::Discriminator(spec) => discriminator(spec, &mut tensors)?,
+            NetworkSpec::Discriminator(spec) => {
+                tensors.divide_by_spectral_norms()?;
+                discriminator(spec, &mut tensors)?
+            }
         };
         Ok(Self { record: Some(checkpoint.record.clone()), ..network })
     }
@@ -41,6 +44,7 @@ pub(crate) fn imported_generator(tensors: &mut Tensors) -> Result<Network, Expor
 
 /// The discriminator of a state dict without a description.
 pub(crate) fn imported_discriminator(tensors: &mut Tensors) -> Result<Network, ExportError> {
+    tensors.divide_by_spectral_norms()?;
     let stages = check_stages(tensors.highest("conv", ".weight").unwrap_or(0))?;
     let shapes = (1..=stages)
         .map(|stage| tensors.shape::<4>(&format!("conv{stage}.weight"), "F32 [outputs, inputs, 4, 4]"))
@@ -49,7 +53,8 @@ pub(crate) fn imported_discriminator(tensors: &mut Tensors) -> Result<Network, E
     check_channels("conv1.weight", channels)?;
     let widths = shapes.iter().map(|[outputs, ..]| *outputs).collect();
     let arch = format!("pytorch{}", BASE_SIDE << stages);
-    discriminator(&DiscriminatorSpec { arch, widths, channels }, tensors)
+    // What there was of it is a part of the weights now.
+    discriminator(&DiscriminatorSpec { arch, widths, channels, spectral_norm: false }, tensors)
 }
 
 /// A linear layer, then a transposed convolution a stage.

@@ -14,11 +14,13 @@ struct Naming {
     build: fn(&mut Tensors) -> Result<Network, ExportError>,
 }
 
-const NAMINGS: [Naming; 4] = [
+const NAMINGS: [Naming; 6] = [
     Naming { anchor: "tconv1.weight", build: own::imported_generator },
     Naming { anchor: "conv1.weight", build: own::imported_discriminator },
+    Naming { anchor: "conv1.weight_orig", build: own::imported_discriminator },
     Naming { anchor: "main.1.running_mean", build: example::generator },
     Naming { anchor: "main.2.weight", build: example::discriminator },
+    Naming { anchor: "main.2.weight_orig", build: example::discriminator },
 ];
 
 impl Network {
@@ -35,6 +37,8 @@ impl Network {
 
     /// The network of a PyTorch state dict with the names that dcgan-train's checkpoints have too, or with those
     /// of PyTorch's DCGAN example. All names may have a common prefix.
+    ///
+    /// A discriminator's weights may be normalised by `torch.nn.utils.spectral_norm`: the division becomes a part of them.
     ///
     /// The sizes are those of the tensors. What a state dict does not hold cannot be checked: every
     /// convolution is taken for one of stride 2 and padding 1, but for the example's between a 1x1 and a 4x4

@@ -9,6 +9,9 @@ use ndarray::{Array, Dimension, Ix1};
 use crate::error::ExportError;
 use crate::network::{BatchNorm, Convolution, Linear};
 
+/// How the name of a weight ends that is to be divided by its spectral norm.
+const ORIGINAL: &str = ".weight_orig";
+
 /// What is left of a state dict.
 pub(crate) struct Tensors {
     /// What stands before every name, such as the `module.` of `nn.DataParallel`.
@@ -109,6 +112,34 @@ impl Tensors {
         }
     }
 
+    /// Puts `{name}.weight` in the place of each `{name}.weight_orig [rows, ...]`, `{name}.weight_u [rows]` and
+    /// `{name}.weight_v [the product of the rest]`: the first, divided by the `u^T weight v` that the vectors make
+    /// of it as a matrix.
+    ///
+    /// PyTorch equivalent: `torch.nn.utils.remove_spectral_norm` of each module, in `eval()`. Not for transposed
+    /// convolutions, of which PyTorch makes another matrix.
+    pub(crate) fn divide_by_spectral_norms(&mut self) -> Result<(), ExportError> {
+        let layer =
+            |name: &String| name.strip_prefix(&self.prefix)?.strip_suffix(ORIGINAL).map(str::to_owned);
+        let layers: Vec<_> = self.tensors.keys().filter_map(layer).collect();
+        for layer in layers {
+            let original = format!("{layer}{ORIGINAL}");
+            let (mut weight, rows, columns) = match self.tensors.get(&self.name(&original)) {
+                Some(TensorData::F32(weight)) if weight.ndim() >= 2 && !weight.is_empty() => {
+                    (weight.clone(), weight.shape()[0], weight.shape()[1..].iter().product())
+                }
+                data => return Err(self.error(&original, "F32 [rows, ...]".to_owned(), data)),
+            };
+            let u = self.vector(&format!("{layer}.weight_u"), rows)?;
+            let v = self.vector(&format!("{layer}.weight_v"), columns)?;
+            let sigma = bilinear(&u, weight.iter(), &v);
+            weight.mapv_inplace(|value| (f64::from(value) / sigma) as f32);
+            self.tensors.remove(&self.name(&original));
+            self.tensors.insert(self.name(&format!("{layer}.weight")), TensorData::F32(weight));
+        }
+        Ok(())
+    }
+
     fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ExportError> {
         Ok(self.take::<Ix1, 1>(name, [length])?.to_vec())
     }
@@ -136,6 +167,12 @@ impl Tensors {
     fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
+}
+
+/// `u^T weight v`, where the weight comes row by row.
+fn bilinear<'a>(u: &[f32], weight: impl Iterator<Item = &'a f32>, v: &[f32]) -> f64 {
+    let factors = u.iter().flat_map(|u| v.iter().map(move |v| f64::from(*u) * f64::from(*v)));
+    factors.zip(weight).map(|(factor, weight)| factor * f64::from(*weight)).sum()
 }
 
 fn describe(data: &TensorData) -> String {

@@ -11,8 +11,14 @@ use dcgan_core::{
 use dcgan_export::interpreter::{self, Array, Limits};
 use dcgan_export::{ExportConfig, ModelProto, Network, export, export_network};
 
-const NETWORKS: [&str; 4] =
-    ["linear_generator", "linear_discriminator", "example_generator", "example_discriminator"];
+const NETWORKS: [&str; 6] = [
+    "linear_generator",
+    "linear_discriminator",
+    "example_generator",
+    "example_discriminator",
+    "spectral_linear_discriminator",
+    "spectral_example_discriminator",
+];
 const TOLERANCE: f32 = 1e-5;
 
 fn path(name: &str) -> PathBuf {
@@ -82,6 +88,19 @@ fn the_convolutions_of_the_example_that_make_or_take_a_4x4_map_are_matrix_produc
     assert_eq!(operators(&discriminator), expected);
 }
 
+#[test]
+fn a_spectrally_normalised_checkpoint_of_ours_is_the_network_of_its_tensors() {
+    let state = state("spectral_linear_discriminator");
+    let spec =
+        DiscriminatorSpec { arch: "tiny".into(), widths: vec![4, 6], channels: 3, spectral_norm: true };
+    let spec = NetworkSpec::Discriminator(spec);
+    let names: Vec<_> = spec.tensors().into_iter().map(|tensor| tensor.name).collect();
+    assert!(names.iter().all(|name| state.tensors.contains_key(name)) && names.len() == state.tensors.len());
+    let checkpoint = Checkpoint { spec, record: TrainingRecord::default(), tensors: state.tensors.clone() };
+    let ours = export(&checkpoint, &ExportConfig::default()).unwrap();
+    assert_eq!(ours.graph, exported(state, &ExportConfig::default()).graph);
+}
+
 /// `[N, C, S, S]` and both outputs, as a runtime sees them.
 #[test]
 fn a_discriminator_says_what_it_takes_and_gives() {
@@ -99,7 +118,8 @@ fn a_discriminator_says_what_it_takes_and_gives() {
 #[test]
 fn a_checkpoint_of_ours_is_the_same_network_as_the_state_dict_of_its_tensors() {
     let state = state("linear_discriminator");
-    let spec = DiscriminatorSpec { arch: "tiny".into(), widths: vec![4, 6], channels: 3 };
+    let spec =
+        DiscriminatorSpec { arch: "tiny".into(), widths: vec![4, 6], channels: 3, spectral_norm: false };
     let checkpoint = Checkpoint {
         spec: NetworkSpec::Discriminator(spec),
         record: TrainingRecord::default(),
@@ -145,6 +165,9 @@ fn assert_contains(message: &str, part: &str) {
 #[test]
 fn a_tensor_that_does_not_fit_is_named_with_its_shape_and_the_one_expected() {
     for (name, tensor, shape, expected) in [
+        ("spectral_linear_discriminator", "conv2.weight_orig", &[6][..], "F32 [rows, ...]"),
+        ("spectral_linear_discriminator", "conv2.weight_u", &[4], "F32 [6]"),
+        ("spectral_example_discriminator", "main.2.weight_v", &[49], "F32 [48]"),
         ("example_generator", "main.3.weight", &[6, 4, 3, 3][..], "F32 [6, 4, 4, 4]"),
         ("example_generator", "main.3.weight", &[5, 4, 4, 4], "F32 [6, 4, 4, 4]"),
         ("example_generator", "main.0.weight", &[7, 6, 5, 5], "F32 [7, 6, 4, 4]"),

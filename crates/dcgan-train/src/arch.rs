@@ -44,10 +44,10 @@ pub trait Architecture: 'static {
         }
     }
 
-    /// The discriminator as data, under a name.
+    /// The discriminator as data, under a name; without spectral normalisation.
     fn discriminator(name: &str) -> DiscriminatorSpec {
         let widths = Self::WIDTHS.iter().rev().copied().collect();
-        DiscriminatorSpec { arch: name.into(), widths, channels: Self::CHANNELS }
+        DiscriminatorSpec { arch: name.into(), widths, channels: Self::CHANNELS, spectral_norm: false }
     }
 }
 

@@ -28,7 +28,8 @@ pub fn generator(spec: &GeneratorSpec, seed: u64) -> Checkpoint {
 
 /// A small discriminator.
 pub fn discriminator() -> Checkpoint {
-    let spec = DiscriminatorSpec { arch: "tiny".to_owned(), widths: vec![2, 3], channels: 1 };
+    let spec =
+        DiscriminatorSpec { arch: "tiny".to_owned(), widths: vec![2, 3], channels: 1, spectral_norm: false };
     checkpoint(NetworkSpec::Discriminator(spec), 1)
 }
 

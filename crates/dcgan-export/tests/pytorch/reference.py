@@ -111,6 +111,27 @@ def fill(module, gain):
     return module.eval()
 
 
+def normalised_spectrally(module, shape):
+    """With vectors that some training forward passes have moved, and not to their end."""
+    for layer in list(module.modules()):
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.utils.spectral_norm(layer)
+    module.train()
+    with torch.no_grad():
+        [module(torch.rand(8, *shape) * 2 - 1) for _ in range(2)]
+    return module.eval()
+
+
+def save(name, module, shape):
+    """The network's state dict in a file; a batch of inputs and what it makes of them."""
+    x = torch.randn(BATCH, *shape) if len(shape) == 1 else torch.rand(BATCH, *shape) * 2 - 1
+    with torch.no_grad():
+        y = module(x)
+    print(f"{name}: {tuple(y.shape)}, {y.min():.4f} to {y.max():.4f}")
+    save_file(module.state_dict(), FOLDER / f"{name}.safetensors")
+    return {f"{name}.input": x, f"{name}.output": y}
+
+
 def main():
     torch.manual_seed(1)
     networks = {
@@ -121,13 +142,14 @@ def main():
     }
     samples = {}
     for name, (module, shape) in networks.items():
-        fill(module, 1.5)
-        x = torch.randn(BATCH, *shape) if len(shape) == 1 else torch.rand(BATCH, *shape) * 2 - 1
-        with torch.no_grad():
-            y = module(x)
-        print(f"{name}: {tuple(y.shape)}, {y.min():.4f} to {y.max():.4f}")
-        samples |= {f"{name}.input": x, f"{name}.output": y}
-        save_file(module.state_dict(), FOLDER / f"{name}.safetensors")
+        samples |= save(name, fill(module, 1.5), shape)
+    # After the others, whose numbers stay as they are.
+    networks = {
+        "spectral_linear_discriminator": (LinearDiscriminator([4, 6], 3), (3, 16, 16)),
+        "spectral_example_discriminator": (ExampleDiscriminator([3, 4, 6], 1), (1, 32, 32)),
+    }
+    for name, (module, shape) in networks.items():
+        samples |= save(name, normalised_spectrally(fill(module, 1.5), shape), shape)
     save_file(samples, FOLDER / "samples.safetensors")
 
 
