@@ -7,6 +7,8 @@ use crate::adam::AdamConfig;
 use crate::arch::Arch;
 use crate::data::{DatasetKind, DownloadConfig};
 use crate::gan::GanConfig;
+use crate::loss::GeneratorLoss;
+use crate::schedule::Schedule;
 
 /// Settings of a training run: the flags of `dcgan-train`, with their defaults.
 ///
@@ -41,9 +43,42 @@ pub struct TrainConfig {
     /// Stop after the step that is under way when this much time has passed, even within an epoch
     #[arg(long, alias = "max_minutes", value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]
     pub max_minutes: Option<f64>,
+    /// Updates of the discriminator, each with a batch of its own, before one of the generator
+    ///
+    /// All of them together are one step. An epoch's last step has the batches that are left, so that an epoch
+    /// shows every image once, whatever N is.
+    #[arg(long, alias = "d_steps", value_name = "N", allow_negative_numbers = true, default_value = "1", value_parser = whole::<u64>(1..=1000))]
+    pub d_steps: u64,
+    /// What the generator minimises
+    #[arg(long, alias = "g_loss", value_name = "LOSS", default_value = "non-saturating")]
+    pub g_loss: GeneratorLoss,
+    /// Divide each weight of the discriminator by its largest singular value: spectral normalisation
+    ///
+    /// As PyTorch's spectral_norm, on all convolutions and the last layer: one power iteration before each use in
+    /// training, and the gradient takes the division into account.
+    #[arg(long, alias = "spectral_norm")]
+    pub spectral_norm: bool,
+    /// The probability that the discriminator learns to give real images; 1 for no smoothing
+    #[arg(long, alias = "real_label", value_name = "P", allow_negative_numbers = true, default_value = "0.9", value_parser = probability)]
+    pub real_label: f64,
+    /// The probability that the discriminator learns to give generated images; 0 for no smoothing
+    #[arg(long, alias = "fake_label", value_name = "P", allow_negative_numbers = true, default_value = "0.1", value_parser = probability)]
+    pub fake_label: f64,
     /// Adam's learning rate, for both networks
     #[arg(long, alias = "learning_rate", value_name = "RATE", allow_negative_numbers = true, default_value = "0.0002", value_parser = learning_rate)]
     pub learning_rate: f64,
+    /// The discriminator's learning rate [default: that of --learning-rate]
+    #[arg(long, alias = "lr_d", value_name = "RATE", allow_negative_numbers = true, value_parser = learning_rate)]
+    pub lr_d: Option<f64>,
+    /// The generator's learning rate [default: that of --learning-rate]
+    #[arg(long, alias = "lr_g", value_name = "RATE", allow_negative_numbers = true, value_parser = learning_rate)]
+    pub lr_g: Option<f64>,
+    /// Part of the run after which the learning rates fall, linearly to 0 at its end; 0.5 is a usual choice
+    ///
+    /// The run's end is the last step of --num-epochs, or --max-steps where that is less. Where the clock will
+    /// stop is not known beforehand: with --max-minutes, say --max-steps, too. Without this flag they stay.
+    #[arg(long, alias = "lr_decay_from", value_name = "FRACTION", allow_negative_numbers = true, value_parser = fraction)]
+    pub lr_decay_from: Option<f64>,
     /// Adam's decay of the first moment
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true, default_value = "0.5", value_parser = decay)]
     pub beta1: f64,
@@ -81,10 +116,30 @@ impl TrainConfig {
     pub fn gan(&self) -> GanConfig {
         let defaults = AdamConfig::default();
         let betas = [self.beta1, defaults.betas[1]];
+        let adam = |own: Option<f64>| {
+            let learning_rate = own.unwrap_or(self.learning_rate);
+            AdamConfig { learning_rate, betas, ..defaults }
+        };
         GanConfig {
-            adam: AdamConfig { learning_rate: self.learning_rate, betas, ..defaults },
-            ..Default::default()
+            real_label: self.real_label,
+            fake_label: self.fake_label,
+            spectral_norm: self.spectral_norm,
+            generator_loss: self.g_loss,
+            adam_g: adam(self.lr_g),
+            adam_d: adam(self.lr_d),
         }
+    }
+
+    /// How many steps so many batches are, those of one epoch or the first of them.
+    pub fn steps(&self, batches: u64) -> u64 {
+        batches.div_ceil(self.d_steps)
+    }
+
+    /// What the learning rates are multiplied by in each step of a run whose epochs have so many steps.
+    pub fn schedule(&self, steps_per_epoch: u64) -> Schedule {
+        let steps = self.num_epochs.saturating_mul(steps_per_epoch);
+        let steps = self.max_steps.map_or(steps, |most| most.min(steps));
+        Schedule { steps, decay_from: self.lr_decay_from }
     }
 }
 
@@ -130,6 +185,16 @@ fn learning_rate(text: &str) -> Result<f64, String> {
 
 fn decay(text: &str) -> Result<f64, String> {
     number(text, "a number from 0 up to, not including, 1", |decay| (0.0..1.0).contains(&decay))
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    number(text, "a number from 0, the start, up to, not including, 1, the end", |part| {
+        (0.0..1.0).contains(&part)
+    })
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    number(text, "a number from 0 to 1", |probability| (0.0..=1.0).contains(&probability))
 }
 
 fn number(text: &str, expected: &str, fits: impl Fn(f64) -> bool) -> Result<f64, String> {

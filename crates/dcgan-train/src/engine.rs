@@ -62,7 +62,12 @@ impl<const O: usize, const C: usize, E: Engine> Filter<O, C, E> {
     /// # Errors
     /// If the device fails.
     pub fn build(device: &E::Device) -> DeviceResult<Self, E> {
-        Ok(Self { values: device.try_zeros()?, kept: E::Kept::default() })
+        Ok(Self::new(device.try_zeros()?))
+    }
+
+    /// A weight of which nothing is kept so far.
+    pub fn new(values: Array<Rank4<O, C, 4, 4>, E>) -> Self {
+        Self { values, kept: E::Kept::default() }
     }
 
     /// The weight.
@@ -151,6 +156,35 @@ pub trait Engine: Sized + 'static {
         bias: &Array<Rank1<O>, Self>,
         wanted: Wanted,
     ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self>;
+
+    /// Moves `u` and `v` a step towards the first singular vectors of a weight, seen as a matrix with a row for
+    /// each element of `u` and a column for each of `v`: `v` becomes `weight^T u` and then `u` `weight v`, both
+    /// of length 1.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    ///
+    /// # Panics
+    /// If the weight has not as many elements as `u` times `v`; so does [`Engine::spectral`].
+    fn power_iteration<W: Shape, U: Shape, V: Shape>(
+        weight: &Array<W, Self>,
+        u: &mut Array<U, Self>,
+        v: &mut Array<V, Self>,
+    ) -> DeviceResult<(), Self>;
+
+    /// `weight / (u^T weight v)`, whose gradient is recorded on the tape of `x`: all of it, the divisor's
+    /// included, where `u` and `v` are constants. `x` is returned as it is.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    #[allow(clippy::type_complexity)] // a pair of tensors
+    fn spectral<X: Shape, W: Shape, U: Shape, V: Shape, T: Tape<f32, Self::Device>>(
+        x: Array<X, Self, T>,
+        weight: &Array<W, Self>,
+        u: &Array<U, Self>,
+        v: &Array<V, Self>,
+        wanted: Wanted,
+    ) -> DeviceResult<(Array<X, Self, T>, Array<W, Self>), Self>;
 
     /// One step of Adam on one parameter and its moments.
     ///

@@ -35,8 +35,8 @@ pub enum Event {
         images: usize,
         /// Steps an epoch, if none of them is broken.
         steps_per_epoch: u64,
-        /// Images a step; an epoch's last one has what is left.
-        batch_size: usize,
+        /// Real images a step; an epoch's last one has what is left.
+        images_per_step: u64,
     },
     /// A step was made.
     Step(Step),
@@ -93,9 +93,9 @@ pub(crate) fn texts(stats: &StepStats) -> [String; 4] {
 impl Display for Event {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
-            Self::Started { arch, dataset, images, steps_per_epoch, batch_size } => {
+            Self::Started { arch, dataset, images, steps_per_epoch, images_per_step } => {
                 write!(f, "training {arch} on {dataset}: {images} images, ")?;
-                write!(f, "{steps_per_epoch} steps an epoch, {batch_size} images a step")
+                write!(f, "{steps_per_epoch} steps an epoch, {images_per_step} images a step")
             }
             Self::Step(Step { epoch, epochs, step, stats, .. }) => {
                 write!(f, "epoch {epoch}/{epochs}  step {step}  {}", texts(stats).join("  "))

@@ -7,7 +7,7 @@ use crate::arch::Architecture;
 use crate::engine::{Array, DeviceResult, Engine, Grads, Wanted};
 use crate::init::{self, initialised};
 use crate::layers::Layer;
-use crate::loss::{bce_with_logits, mean_probability, scalar};
+use crate::loss::{GeneratorLoss, bce_with_logits, mean_probability, scalar};
 use crate::state::{self, StateDict};
 
 /// Settings of the losses and optimizers.
@@ -17,17 +17,33 @@ pub struct GanConfig {
     pub real_label: f64,
     /// The discriminator's target for generated images: 0.1.
     pub fake_label: f64,
-    /// The optimizer of both networks.
-    pub adam: AdamConfig,
+    /// Whether a new discriminator's weights are normalised spectrally: no.
+    pub spectral_norm: bool,
+    /// What the generator minimises: the non-saturating loss.
+    pub generator_loss: GeneratorLoss,
+    /// The generator's optimizer.
+    pub adam_g: AdamConfig,
+    /// The discriminator's optimizer.
+    pub adam_d: AdamConfig,
 }
 
 impl Default for GanConfig {
     fn default() -> Self {
-        Self { real_label: 0.9, fake_label: 0.1, adam: AdamConfig::default() }
+        Self {
+            real_label: 0.9,
+            fake_label: 0.1,
+            spectral_norm: false,
+            generator_loss: GeneratorLoss::default(),
+            adam_g: AdamConfig::default(),
+            adam_d: AdamConfig::default(),
+        }
     }
 }
 
-/// What a step says of itself.
+/// Real images and latents of an update of the discriminator.
+pub type Round<A, E> = (Array<<A as Architecture>::Images, E>, Array<<A as Architecture>::Latents, E>);
+
+/// What a step says of itself: of the discriminator, means over its updates.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct StepStats {
     /// The discriminator's loss: on real and on generated images, added.
@@ -58,7 +74,11 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     /// If the device fails.
     pub fn new(device: &E::Device, config: GanConfig, seed: u64) -> DeviceResult<Self, E> {
         let generator = initialised::<E, _>(device, seed, init::GENERATOR)?;
-        let discriminator = initialised::<E, _>(device, seed, init::DISCRIMINATOR)?;
+        let mut discriminator = A::Discriminator::<E>::build(device)?;
+        if config.spectral_norm {
+            discriminator.add_spectral_norm()?;
+        }
+        init::initialise::<E, _>(&mut discriminator, seed, init::DISCRIMINATOR)?;
         Ok(Self::from_networks(device, config, generator, discriminator))
     }
 
@@ -86,7 +106,7 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         generator: A::Generator<E>,
         discriminator: A::Discriminator<E>,
     ) -> Self {
-        let (adam_g, adam_d) = (Adam::new(config.adam), Adam::new(config.adam));
+        let (adam_g, adam_d) = (Adam::new(config.adam_g), Adam::new(config.adam_d));
         Self {
             device: device.clone(),
             config,
@@ -116,7 +136,31 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         latents: [Array<A::Latents, E>; 2],
     ) -> DeviceResult<StepStats, E> {
         let [for_discriminator, for_generator] = latents;
-        let (loss_d, d_x, d_g_z) = self.step_discriminator(real, for_discriminator)?;
+        self.step_rounds([Ok((real, for_discriminator))], for_generator)
+    }
+
+    /// One step: an update of the discriminator for each of `rounds`, which are real images `[C, S, S, N]` and
+    /// latents `[latent, N]`, and then one of the generator.
+    ///
+    /// # Errors
+    /// If the device fails, and those of `rounds`.
+    ///
+    /// # Panics
+    /// If there is no round.
+    pub fn step_rounds(
+        &mut self,
+        rounds: impl IntoIterator<Item = DeviceResult<Round<A, E>, E>>,
+        for_generator: Array<A::Latents, E>,
+    ) -> DeviceResult<StepStats, E> {
+        let (mut sums, mut count) = ([0.0; 3], 0.0);
+        for round in rounds {
+            let (real, latents) = round?;
+            let (loss_d, d_x, d_g_z) = self.step_discriminator(real, latents)?;
+            sums.iter_mut().zip([loss_d, d_x, d_g_z]).for_each(|(sum, value)| *sum += value);
+            count += 1.0;
+        }
+        assert!(count > 0.0, "a step has a round at least");
+        let [loss_d, d_x, d_g_z] = sums.map(|sum| sum / count);
         let loss_g = self.step_generator(for_generator)?;
         Ok(StepStats { loss_d, loss_g, d_x, d_g_z })
     }
@@ -147,7 +191,7 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     pub fn generator_gradients(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<(Grads<E>, f32), E> {
         let fake = self.generator.train(latents.traced(Grads::<E>::leaky()), Wanted::PARAMETERS)?;
         let logits = self.discriminator.train(fake, Wanted::INPUT)?;
-        let loss = bce_with_logits::<E, _>(logits, self.config.real_label)?;
+        let loss = self.config.generator_loss.of::<E, _>(logits, self.config.real_label)?;
         let value = scalar::<E, _>(&loss);
         Ok((loss.try_backward()?, value))
     }
@@ -191,7 +235,11 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         Ok((loss, d_x, d_g_z))
     }
 
-    fn step_generator(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<f32, E> {
+    /// The generator's half of [`Gan::step`]: its loss.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn step_generator(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<f32, E> {
         let (grads, loss) = self.generator_gradients(latents)?;
         self.adam_g.step(&mut self.generator, grads, self.learning_rate_factor)?;
         Ok(loss)

@@ -27,12 +27,24 @@ pub fn initialised<E: Engine, L: Layer<E>>(
     network: u64,
 ) -> DeviceResult<L, E> {
     let mut layer = L::build(device)?;
-    layer.visit(FIRST_CONVOLUTION, &mut Initialise { rng: Rng::stream(seed, streams::WEIGHTS, network) })?;
+    initialise::<E, L>(&mut layer, seed, network)?;
     Ok(layer)
 }
 
+/// As [`initialised`], of a layer that was built; the vectors of spectral normalisation become random ones of
+/// length 1 and change nothing of the other values.
+///
+/// # Errors
+/// If the device fails.
+pub fn initialise<E: Engine, L: Layer<E>>(layer: &mut L, seed: u64, network: u64) -> DeviceResult<(), E> {
+    let [weights, vectors] =
+        [streams::WEIGHTS, streams::SINGULAR].map(|family| Rng::stream(seed, family, network));
+    layer.visit(FIRST_CONVOLUTION, &mut Initialise { weights, vectors })
+}
+
 struct Initialise {
-    rng: Rng,
+    weights: Rng,
+    vectors: Rng,
 }
 
 impl<E: Engine> Visitor<E> for Initialise {
@@ -40,7 +52,7 @@ impl<E: Engine> Visitor<E> for Initialise {
 
     fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
         let mean = if name.starts_with("bn") { 1.0 } else { 0.0 };
-        let mut draw = || (mean + f64::from(INIT_STD) * self.rng.normal()) as f32;
+        let mut draw = || (mean + f64::from(INIT_STD) * self.weights.normal()) as f32;
         let count = tensor.shape().num_elements();
         let values =
             if name.ends_with(".bias") { vec![0.0; count] } else { (0..count).map(|_| draw()).collect() };
@@ -48,7 +60,15 @@ impl<E: Engine> Visitor<E> for Initialise {
         Ok(())
     }
 
-    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
+    fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        if !(name.ends_with(".weight_u") || name.ends_with(".weight_v")) {
+            return Ok(());
+        }
+        let count = tensor.shape().num_elements();
+        let values: Vec<f64> = (0..count).map(|_| self.vectors.normal()).collect();
+        let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let values = values.into_iter().map(|value| (value / length) as f32).collect();
+        *tensor = tensor.device().try_tensor_from_vec(values, *tensor.shape())?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! - [`kernels`]: the arithmetic on the CPU, on plain slices
 //! - [`engine`]: what a device computes; [`native`] with the kernels, [`portable`] in dfdx's operations
 //! - [`layers`]: the networks' layers, typed by their sizes; [`arch`]: the table of architectures
-//! - [`loss`], [`adam`], [`gan`]: one training step
+//! - [`loss`], [`adam`], [`gan`]: one training step; [`schedule`]: its learning rates
 //! - [`data`]: images in batches; [`batch`]: batches as tensors
 //! - [`trainer`]: a whole run as a [`config`] says, with [`event`]s and [`metrics`]
 //! - [`progress`]: what people see of it while it goes on; [`plot`]: the picture of its losses, smoothed by a
@@ -34,6 +34,7 @@ pub mod plot;
 pub mod portable;
 pub mod progress;
 pub mod sampler;
+pub mod schedule;
 pub mod state;
 pub mod streams;
 pub mod trainer;

@@ -1,14 +1,51 @@
-//! The loss of both networks, from logits.
+//! The losses of both networks, from logits.
 
 use dfdx::prelude::*;
 
 use crate::engine::{Array, DeviceResult, Engine, FeatureShape};
 
+/// What the generator minimises (Goodfellow et al., 2014).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum GeneratorLoss {
+    /// -log D(G(z)), towards the label of real images
+    #[default]
+    NonSaturating,
+    /// log(1 - D(G(z))), the paper's game; its gradient vanishes where D is sure
+    Minimax,
+}
+
+impl GeneratorLoss {
+    /// Its name, such as `minimax`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NonSaturating => "non-saturating",
+            Self::Minimax => "minimax",
+        }
+    }
+
+    /// The loss of the logits `[1, N]` of generated images; `real_label` is the target of the non-saturating
+    /// one, and nothing to the other.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn of<E: Engine, T: Tape<f32, E::Device>>(
+        self,
+        logits: Array<FeatureShape<1>, E, T>,
+        real_label: f64,
+    ) -> DeviceResult<Array<Rank0, E, T>, E> {
+        match self {
+            Self::NonSaturating => bce_with_logits::<E, T>(logits, real_label),
+            // Against label 0, the cross-entropy is -log(1 - D).
+            Self::Minimax => bce_with_logits::<E, T>(logits, 0.0)?.try_negate(),
+        }
+    }
+}
+
 /// The mean binary cross-entropy of logits `[1, N]` against one target probability, computed so that large
 /// logits neither overflow nor lose the gradient.
 ///
 /// PyTorch equivalent: `torch.nn.BCEWithLogitsLoss()` with a full tensor of `label`; equal to `BCELoss` of
-/// the sigmoid. The generator's loss with the label of real images is the non-saturating one.
+/// the sigmoid.
 ///
 /// # Errors
 /// If the device fails.
@@ -76,6 +113,25 @@ mod tests {
         assert_eq!(loss(-1000.0, 0.0), (0.0, 0.0));
         let (value, gradient) = loss(100.0, 0.9);
         assert!((value - 10.0).abs() < 1e-4 && (gradient - 0.1).abs() < 1e-6, "{value}, {gradient}");
+    }
+
+    /// `log(1 - p)` and its slope `-p`, where the sigmoid is 0 or 1 in f32, too.
+    #[test]
+    fn minimax_is_the_logarithm_of_one_minus_the_probability() {
+        let minimax = |logit: f32| {
+            let x = Cpu::default().tensor_from_vec(vec![logit], (Const, 1));
+            let loss = GeneratorLoss::Minimax.of::<Native, _>(x.leaky_trace(), 0.9).unwrap();
+            let value = scalar::<Native, _>(&loss);
+            (value, loss.backward().get(&x).as_vec()[0])
+        };
+        for logit in [-5.0, -0.3, 0.0, 2.0, 7.0] {
+            let p = (1.0 + f64::from(-logit).exp()).recip();
+            let (value, slope) = minimax(logit);
+            assert!((f64::from(value) - (1.0 - p).ln()).abs() < 1e-5, "{logit}: {value}");
+            assert!((f64::from(slope) + p).abs() < 1e-6, "{logit}: {slope}");
+        }
+        assert_eq!(minimax(1000.0), (-1000.0, -1.0));
+        assert_eq!(minimax(-1000.0), (0.0, 0.0));
     }
 
     #[test]

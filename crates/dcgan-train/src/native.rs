@@ -13,6 +13,7 @@ use crate::kernels::adam;
 use crate::kernels::batch_norm::{self, Moments};
 use crate::kernels::conv::{self, ConvShape, Kept, Method, Weight};
 use crate::kernels::linear::{self, LinearShape};
+use crate::kernels::spectral;
 use crate::lend::{lend, lend_mut};
 
 /// dfdx tensors on the CPU, computed by [`kernels`](crate::kernels).
@@ -118,6 +119,38 @@ impl Engine for Native {
             Ok(())
         });
         Ok(y.put_tape(tape))
+    }
+
+    fn power_iteration<W: Shape, U: Shape, V: Shape>(
+        weight: &Array<W, Self>,
+        u: &mut Array<U, Self>,
+        v: &mut Array<V, Self>,
+    ) -> DeviceResult<(), Self> {
+        spectral::power_iteration(lend(weight), lend_mut(u), lend_mut(v));
+        Ok(())
+    }
+
+    fn spectral<X: Shape, W: Shape, U: Shape, V: Shape, T: Tape<f32, Cpu>>(
+        x: Array<X, Self, T>,
+        weight: &Array<W, Self>,
+        u: &Array<U, Self>,
+        v: &Array<V, Self>,
+        wanted: Wanted,
+    ) -> DeviceResult<(Array<X, Self, T>, Array<W, Self>), Self> {
+        let (x, mut tape) = x.split_tape();
+        let sigma = spectral::sigma(lend(weight), lend(u), lend(v));
+        let normal = lend(weight).iter().map(|value| value / sigma).collect();
+        let normal = weight.device().try_tensor_from_vec(normal, *weight.shape())?;
+        if wanted.parameters {
+            let (weight, u, v, normal) = (weight.clone(), u.clone(), v.clone(), normal.clone());
+            tape.add_backward_op(move |grads| {
+                let gradient = take(grads, &normal)?;
+                let sum = grads.get_or_alloc_mut(&weight)?;
+                spectral::add_gradient(sigma, lend(&normal), lend(&u), lend(&v), &gradient, sum);
+                Ok(())
+            });
+        }
+        Ok((x.put_tape(tape), normal))
     }
 
     fn adam<S: Shape>(

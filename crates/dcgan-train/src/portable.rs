@@ -14,6 +14,7 @@ use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
     Normalised, Statistics, Wanted,
 };
+use crate::kernels::spectral::EPS;
 
 /// dfdx tensors on device `D`, computed by dfdx.
 ///
@@ -80,6 +81,38 @@ impl<D: Device<f32>> Engine for Portable<D> {
         y.try_add(bias.retaped::<T>().try_broadcast_like::<_, Axis<1>>(&shape)?)
     }
 
+    fn power_iteration<W: Shape, U: Shape, V: Shape>(
+        weight: &Array<W, Self>,
+        u: &mut Array<U, Self>,
+        v: &mut Array<V, Self>,
+    ) -> DeviceResult<(), Self> {
+        let [rows, columns] = [u.shape().num_elements(), v.shape().num_elements()];
+        let weight = weight.clone().try_reshape_like(&(rows, columns))?;
+        let transposed = u.clone().try_reshape_like(&(1usize, rows))?.try_matmul(weight.clone())?;
+        *v = unit(transposed)?.try_reshape_like(v.shape())?;
+        let product = weight.try_matmul(v.clone().try_reshape_like(&(columns, 1usize))?)?;
+        *u = unit(product)?.try_reshape_like(u.shape())?;
+        Ok(())
+    }
+
+    fn spectral<X: Shape, W: Shape, U: Shape, V: Shape, T: Tape<f32, D>>(
+        x: Array<X, Self, T>,
+        weight: &Array<W, Self>,
+        u: &Array<U, Self>,
+        v: &Array<V, Self>,
+        _: Wanted,
+    ) -> DeviceResult<(Array<X, Self, T>, Array<W, Self>), Self> {
+        let (x, tape) = x.split_tape();
+        let size @ (rows, columns) = (u.shape().num_elements(), v.shape().num_elements());
+        let matrix = weight.retaped::<T>().try_reshape_like(&size)?;
+        let image = matrix.retaped::<T>().try_matmul(v.clone().try_reshape_like(&(columns, 1usize))?)?;
+        let products = image.try_mul(u.clone().try_reshape_like(&(rows, 1usize))?)?;
+        let sigma = products.try_sum::<Rank0, Axes2<0, 1>>()?;
+        let normal = matrix.try_div(sigma.try_broadcast_like::<_, Axes2<0, 1>>(&size)?)?;
+        let (normal, recorded) = normal.try_reshape_like(weight.shape())?.split_tape();
+        Ok((x.put_tape(tape.merge(recorded)), normal))
+    }
+
     fn adam<S: Shape>(
         step: AdamStep,
         parameter: &mut Array<S, Self>,
@@ -90,6 +123,14 @@ impl<D: Device<f32>> Engine for Portable<D> {
         let config = AdamConfig { lr, betas, eps, weight_decay: None };
         config.try_update(time, parameter, first, second, gradient)
     }
+}
+
+/// The same direction with length 1.
+fn unit<D: Device<f32>>(vector: Rows<usize, D, NoneTape>) -> Result<Rows<usize, D, NoneTape>, D::Err> {
+    let shape = *vector.shape();
+    let length = vector.clone().try_square()?.try_sum::<Rank0, Axes2<0, 1>>()?.try_sqrt()?;
+    let length = length.try_clamp(EPS, f32::MAX)?;
+    vector.try_div(length.try_broadcast_like::<_, Axes2<0, 1>>(&shape)?)
 }
 
 /// Gathers rows of a matrix by index, where an index past the last row means a row of zeros.

@@ -21,7 +21,7 @@ pub fn state_dict<E: Engine, L: Layer<E>>(layer: &mut L) -> StateDict {
     save.0
 }
 
-/// A network with the values of a state dict.
+/// A network with the values of a state dict, spectrally normalised where they are those of such a network.
 ///
 /// PyTorch equivalent: `module.load_state_dict(state)`.
 ///
@@ -32,6 +32,9 @@ pub fn state_dict<E: Engine, L: Layer<E>>(layer: &mut L) -> StateDict {
 /// If a tensor is missing or of another shape: a checkpoint that was loaded has all of them.
 pub fn from_state_dict<E: Engine, L: Layer<E>>(device: &E::Device, state: &StateDict) -> DeviceResult<L, E> {
     let mut layer = L::build(device)?;
+    if state.keys().any(|name| name.ends_with(".weight_orig")) {
+        layer.add_spectral_norm()?;
+    }
     layer.visit(FIRST_CONVOLUTION, &mut Load(state))?;
     Ok(layer)
 }

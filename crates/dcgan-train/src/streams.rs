@@ -8,3 +8,5 @@ pub const LATENTS: u64 = 2;
 pub const SHUFFLE: u64 = 3;
 /// Drawn pictures; the index is the picture's and the seed 0, so that they are one dataset.
 pub const DRAWING: u64 = 4;
+/// Vectors of spectral normalisation; the index is the network's.
+pub const SINGULAR: u64 = 5;

@@ -1,70 +1,23 @@
 //! Ten training steps give what PyTorch gives (`reference.py` made the numbers), on both engines.
 
+mod pytorch;
+
 use std::collections::BTreeMap;
 
-use dcgan_core::TensorData;
 use dcgan_core::spec::NetworkSpec;
-use dcgan_train::arch::{Architecture, Three};
-use dcgan_train::batch::{images_from_bytes, latents_from_array};
-use dcgan_train::engine::Engine;
+use dcgan_core::{DiscriminatorSpec, TensorData};
+use dcgan_train::arch::Architecture;
+use dcgan_train::engine::{Array, Engine};
 use dcgan_train::gan::{Gan, GanConfig, StepStats};
 use dcgan_train::native::Native;
 use dcgan_train::portable::Portable;
 use dcgan_train::sampler::sample;
-use dcgan_train::state::{self, StateDict};
+use dcgan_train::state;
 use dfdx::tensor::Cpu;
-use ndarray::{Array2, Array4, ArrayD};
-use safetensors::{Dtype, SafeTensors};
+use ndarray::{Array4, ArrayD};
+use pytorch::{Reference, Tiny, compare};
 
 const STEPS: usize = 10;
-type Tiny = Three<4, 8, 128, 6, 4, 3>;
-
-/// The script's file.
-struct Reference(BTreeMap<String, TensorData>, Vec<u8>);
-
-impl Reference {
-    fn load() -> Self {
-        let bytes =
-            std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference.safetensors")).unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let floats = file.tensors().into_iter().filter_map(|(name, view)| match view.dtype() {
-            Dtype::F32 => {
-                let values = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-                Some((name, TensorData::from_values(view.shape(), values.collect())))
-            }
-            Dtype::I64 => {
-                Some((name, TensorData::Count(i64::from_le_bytes(view.data().try_into().unwrap()))))
-            }
-            _ => None,
-        });
-        Self(floats.collect(), file.tensor("reals").unwrap().data().to_vec())
-    }
-
-    fn f32(&self, name: &str) -> &ArrayD<f32> {
-        match &self.0[name] {
-            TensorData::F32(values) => values,
-            TensorData::Count(_) => panic!("{name} is a count"),
-        }
-    }
-
-    /// The state dict whose names begin so.
-    fn state(&self, prefix: &str) -> StateDict {
-        let stripped = |(name, data): (&String, &TensorData)| {
-            Some((name.strip_prefix(prefix)?.to_owned(), data.clone()))
-        };
-        self.0.iter().filter_map(stripped).collect()
-    }
-
-    fn latents(&self, step: usize, which: usize) -> Array2<f32> {
-        let all = self.f32("latents").view().into_dimensionality::<ndarray::Ix4>().unwrap();
-        all.slice(ndarray::s![step, which, .., ..]).to_owned()
-    }
-
-    fn reals(&self, step: usize) -> &[u8] {
-        let size = self.1.len() / STEPS;
-        &self.1[step * size..][..size]
-    }
-}
 
 struct Run<E: Engine> {
     reference: Reference,
@@ -74,41 +27,21 @@ struct Run<E: Engine> {
 
 impl<E: Engine<Device = Cpu>> Run<E> {
     fn start() -> Self {
-        let (reference, device) = (Reference::load(), Cpu::default());
+        let (reference, device) = (Reference::load("reference"), Cpu::default());
         let (g, d) = (reference.state("start.g."), reference.state("start.d."));
         let gan = Gan::from_state_dicts(&device, GanConfig::default(), &g, &d).unwrap();
         Self { reference, device, gan }
     }
 
-    fn latents(
-        &self,
-        step: usize,
-        which: usize,
-    ) -> dcgan_train::engine::Array<<Tiny as Architecture>::Latents, E> {
-        latents_from_array::<Tiny, E>(&self.device, self.reference.latents(step, which).view()).unwrap()
+    /// The discriminator's or the generator's latents of a step.
+    fn latents(&self, step: usize, which: usize) -> Array<<Tiny as Architecture>::Latents, E> {
+        self.reference.latent_tensor::<E>(2 * step + which)
     }
 
     fn step(&mut self, step: usize) -> StepStats {
-        let real = images_from_bytes::<Tiny, E>(&self.device, self.reference.reals(step)).unwrap();
+        let real = self.reference.reals::<E>(step, STEPS);
         let latents = [self.latents(step, 0), self.latents(step, 1)];
         self.gan.step(real, latents).unwrap()
-    }
-}
-
-/// The largest difference of two state dicts, tensor by tensor, in terms of the second one's largest value.
-fn compare(found: &StateDict, expected: &StateDict, tolerance: f32) {
-    assert!(!expected.is_empty());
-    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
-    for (name, expected) in expected {
-        match (&found[name], expected) {
-            (TensorData::F32(found), TensorData::F32(expected)) => {
-                assert_eq!(found.shape(), expected.shape(), "{name}");
-                let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-                let error = (found - expected).iter().fold(0.0f32, |most, value| most.max(value.abs()));
-                assert!(error <= tolerance * largest, "{name}: off by {error}, largest {largest}");
-            }
-            (found, expected) => assert_eq!(found, expected, "{name}"),
-        }
     }
 }
 
@@ -126,7 +59,7 @@ fn losses_are_pytorchs<E: Engine<Device = Cpu>>() {
     compare(&run.gan.generator_state(), &run.reference.state("end.g."), 1e-4);
     compare(&run.gan.discriminator_state(), &run.reference.state("end.d."), 1e-4);
     let samples =
-        sample::<Tiny, E>(run.gan.generator(), &run.device, run.reference.latents(0, 0).view()).unwrap();
+        sample::<Tiny, E>(run.gan.generator(), &run.device, run.reference.latents(0).view()).unwrap();
     let expected: &ArrayD<f32> = run.reference.f32("samples");
     let expected: Array4<f32> = expected.clone().into_dimensionality().unwrap();
     let error = (&samples - &expected).iter().fold(0.0f32, |most, value| most.max(value.abs()));
@@ -135,7 +68,7 @@ fn losses_are_pytorchs<E: Engine<Device = Cpu>>() {
 
 fn gradients_are_pytorchs<E: Engine<Device = Cpu>>() {
     let mut run = Run::<E>::start();
-    let real = images_from_bytes::<Tiny, E>(&run.device, run.reference.reals(0)).unwrap();
+    let real = run.reference.reals::<E>(0, STEPS);
     let latents = run.latents(0, 0);
     let (mut grads, _) = run.gan.discriminator_gradients(real, latents).unwrap();
     let found = state::gradients::<E, _>(run.gan.networks().1, &mut grads).unwrap();
@@ -152,7 +85,7 @@ fn gradients_are_pytorchs<E: Engine<Device = Cpu>>() {
 
 impl<E: Engine<Device = Cpu>> Run<E> {
     fn step_discriminator(&mut self) {
-        let real = images_from_bytes::<Tiny, E>(&self.device, self.reference.reals(0)).unwrap();
+        let real = self.reference.reals::<E>(0, STEPS);
         let latents = self.latents(0, 0);
         self.gan.step_discriminator(real, latents).unwrap();
     }
@@ -180,10 +113,18 @@ fn the_portable_engine_has_pytorchs_gradients() {
 
 #[test]
 fn the_state_dict_has_the_names_and_shapes_of_the_spec() {
-    let mut gan = Gan::<Tiny, Native>::new(&Cpu::default(), GanConfig::default(), 0).unwrap();
-    let specs =
-        [NetworkSpec::Generator(Tiny::generator("t")), NetworkSpec::Discriminator(Tiny::discriminator("t"))];
-    for (state, spec) in [gan.generator_state(), gan.discriminator_state()].iter().zip(specs) {
+    let new = |spectral_norm| {
+        let config = GanConfig { spectral_norm, ..GanConfig::default() };
+        Gan::<Tiny, Native>::new(&Cpu::default(), config, 0).unwrap()
+    };
+    let spec = |spectral_norm| {
+        NetworkSpec::Discriminator(DiscriminatorSpec { spectral_norm, ..Tiny::discriminator("t") })
+    };
+    for (state, spec) in [
+        (new(false).generator_state(), NetworkSpec::Generator(Tiny::generator("t"))),
+        (new(false).discriminator_state(), spec(false)),
+        (new(true).discriminator_state(), spec(true)),
+    ] {
         let expected: BTreeMap<_, _> =
             spec.tensors().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect();
         let found = state.iter().map(|(name, data)| match data {

@@ -136,6 +136,19 @@ pub enum DataError {
         /// Images there are.
         images: usize,
     },
+    /// More updates of the discriminator a step than an epoch has batches.
+    #[error(
+        "--d-steps {d_steps}: an epoch of {dataset} has {batches} batches, use --d-steps {batches} or less, \
+         or a smaller --batch-size"
+    )]
+    DiscriminatorSteps {
+        /// Updates asked for.
+        d_steps: u64,
+        /// The dataset and its place.
+        dataset: String,
+        /// Batches of an epoch.
+        batches: u64,
+    },
     /// A setting that cannot work.
     #[error("{what}: expected {expected}, found {found}")]
     Setting {

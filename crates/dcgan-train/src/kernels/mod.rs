@@ -37,5 +37,6 @@ pub mod recycler;
 mod scratch;
 mod shared;
 mod simd;
+pub mod spectral;
 
 pub use simd::Level;

@@ -2,6 +2,7 @@
 
 use dfdx::prelude::*;
 
+use super::spectral::{self, Spectral};
 use super::{Layer, Visitor};
 use crate::engine::{Array, DeviceResult, Engine, FeatureShape, MapShape, Wanted};
 
@@ -11,6 +12,7 @@ use crate::engine::{Array, DeviceResult, Engine, FeatureShape, MapShape, Wanted}
 pub struct Head<const C: usize, const S: usize, const FEATURES: usize, E: Engine> {
     weight: Array<Rank2<1, FEATURES>, E>,
     bias: Array<Rank1<1>, E>,
+    spectral: Option<Spectral<Rank1<1>, Rank1<FEATURES>, E>>,
 }
 
 impl<const C: usize, const S: usize, const FEATURES: usize, E: Engine> Layer<E> for Head<C, S, FEATURES, E> {
@@ -20,7 +22,7 @@ impl<const C: usize, const S: usize, const FEATURES: usize, E: Engine> Layer<E> 
 
     fn build(device: &E::Device) -> DeviceResult<Self, E> {
         const { assert!(FEATURES == C * S * S, "a linear layer has as many inputs as its maps have pixels") };
-        Ok(Self { weight: device.try_zeros()?, bias: device.try_zeros()? })
+        Ok(Self { weight: device.try_zeros()?, bias: device.try_zeros()?, spectral: None })
     }
 
     fn train<T: Tape<f32, E::Device>>(
@@ -29,16 +31,31 @@ impl<const C: usize, const S: usize, const FEATURES: usize, E: Engine> Layer<E> 
         wanted: Wanted,
     ) -> DeviceResult<Array<Self::Output, E, T>, E> {
         let features = (Const, x.shape().3);
-        E::linear(x.try_reshape_like(&features)?, &self.weight, &self.bias, wanted)
+        let x = x.try_reshape_like(&features)?;
+        let Some(spectral) = &mut self.spectral else {
+            return E::linear(x, &self.weight, &self.bias, wanted);
+        };
+        let (x, weight) = spectral.train(x, &self.weight, wanted)?;
+        E::linear(x, &weight, &self.bias, wanted)
     }
 
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E> {
         let features = (Const, x.shape().3);
-        E::linear(x.try_reshape_like(&features)?, &self.weight, &self.bias, Wanted::NOTHING)
+        let x = x.try_reshape_like(&features)?;
+        let Some(spectral) = &self.spectral else {
+            return E::linear(x, &self.weight, &self.bias, Wanted::NOTHING);
+        };
+        let (x, weight) = spectral.infer(x, &self.weight)?;
+        E::linear(x, &weight, &self.bias, Wanted::NOTHING)
+    }
+
+    fn add_spectral_norm(&mut self) -> DeviceResult<(), E> {
+        self.spectral = Some(Spectral::build(self.weight.device())?);
+        Ok(())
     }
 
     fn visit<V: Visitor<E>>(&mut self, _: usize, visitor: &mut V) -> Result<(), V::Error> {
-        visitor.parameter("fc.weight", &mut self.weight)?;
+        spectral::visit(&mut self.spectral, "fc", &mut self.weight, visitor)?;
         visitor.parameter("fc.bias", &mut self.bias)
     }
 }

@@ -42,6 +42,7 @@ mod batch_norm;
 mod down;
 mod head;
 mod project;
+mod spectral;
 mod stem;
 mod to_image;
 mod up;
@@ -54,6 +55,7 @@ pub use batch_norm::BatchNorm;
 pub use down::Down;
 pub use head::Head;
 pub use project::Project;
+pub use spectral::Spectral;
 pub use stem::Stem;
 pub use to_image::ToImage;
 pub use up::Up;
@@ -97,6 +99,17 @@ pub trait Layer<E: Engine>: Sized {
     /// If the device fails.
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E>;
 
+    /// Normalises the weights spectrally from now on, with vectors of zeros, to be
+    /// [initialised](crate::init) or loaded; of layers of the generator, which has no such thing, nothing changes.
+    ///
+    /// PyTorch equivalent: `torch.nn.utils.spectral_norm(module)`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn add_spectral_norm(&mut self) -> DeviceResult<(), E> {
+        Ok(())
+    }
+
     /// Shows a visitor every value of the state dict, in the order of the forward pass; `index` numbers the
     /// first convolution.
     ///
@@ -116,7 +129,8 @@ pub trait Visitor<E: Engine> {
     /// The visitor's own.
     fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> Result<(), Self::Error>;
 
-    /// A running statistic of BatchNorm.
+    /// A value that training changes without a gradient: a running statistic of BatchNorm, a vector of spectral
+    /// normalisation.
     ///
     /// # Errors
     /// The visitor's own.
@@ -149,6 +163,11 @@ impl<E: Engine, A: Layer<E>, B: Layer<E, Input = A::Output>> Layer<E> for (A, B)
 
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E> {
         self.1.infer(self.0.infer(x)?)
+    }
+
+    fn add_spectral_norm(&mut self) -> DeviceResult<(), E> {
+        self.0.add_spectral_norm()?;
+        self.1.add_spectral_norm()
     }
 
     fn visit<V: Visitor<E>>(&mut self, index: usize, visitor: &mut V) -> Result<(), V::Error> {

@@ -2,14 +2,15 @@
 
 use dfdx::prelude::*;
 
+use super::spectral::Kernel;
 use super::{Layer, Visitor};
-use crate::engine::{Activation, Array, DeviceResult, Engine, Filter, MapShape, Wanted};
+use crate::engine::{Activation, Array, DeviceResult, Engine, MapShape, Wanted};
 
 /// Images `[C, S, S, N]` to maps `[O, HALF, HALF, N]`.
 ///
 /// PyTorch equivalent: `Conv2d(C, O, 4, 2, 1, bias=False)`, `LeakyReLU(0.2)`.
 pub struct Stem<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engine> {
-    filter: Filter<O, C, E>,
+    kernel: Kernel<O, C, E>,
 }
 
 impl<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engine> Layer<E>
@@ -21,7 +22,7 @@ impl<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engin
 
     fn build(device: &E::Device) -> DeviceResult<Self, E> {
         const { assert!(S == 2 * HALF, "a convolution of stride 2 halves the side") };
-        Ok(Self { filter: Filter::build(device)? })
+        Ok(Self { kernel: Kernel::build(device)? })
     }
 
     fn train<T: Tape<f32, E::Device>>(
@@ -29,14 +30,20 @@ impl<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engin
         x: Array<Self::Input, E, T>,
         wanted: Wanted,
     ) -> DeviceResult<Array<Self::Output, E, T>, E> {
-        Ok(E::down(x, &self.filter, None, Activation::LeakyRelu, wanted)?.0)
+        self.kernel
+            .train(x, wanted, |x, filter| Ok(E::down(x, filter, None, Activation::LeakyRelu, wanted)?.0))
     }
 
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E> {
-        Ok(E::down(x, &self.filter, None, Activation::LeakyRelu, Wanted::NOTHING)?.0)
+        self.kernel
+            .infer(x, |x, filter| Ok(E::down(x, filter, None, Activation::LeakyRelu, Wanted::NOTHING)?.0))
+    }
+
+    fn add_spectral_norm(&mut self) -> DeviceResult<(), E> {
+        self.kernel.normalise()
     }
 
     fn visit<V: Visitor<E>>(&mut self, index: usize, visitor: &mut V) -> Result<(), V::Error> {
-        visitor.parameter(&format!("conv{index}.weight"), self.filter.values_mut())
+        self.kernel.visit(&format!("conv{index}"), visitor)
     }
 }

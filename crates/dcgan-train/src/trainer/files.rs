@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::spec::NetworkSpec;
-use dcgan_core::{grid, latent};
+use dcgan_core::{DiscriminatorSpec, grid, latent};
 
 use super::record::record;
 use super::run::Run;
@@ -28,7 +28,10 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     /// Saves the networks, `when` in their names.
     pub(super) fn save_networks(&mut self, when: &str) -> Result<(), TrainError> {
         let generator = NetworkSpec::Generator(A::generator(self.name));
-        let discriminator = NetworkSpec::Discriminator(A::discriminator(self.name));
+        let discriminator = NetworkSpec::Discriminator(DiscriminatorSpec {
+            spectral_norm: self.config.spectral_norm,
+            ..A::discriminator(self.name)
+        });
         let networks =
             [(generator, self.gan.generator_state()), (discriminator, self.gan.discriminator_state())];
         for (spec, tensors) in networks {

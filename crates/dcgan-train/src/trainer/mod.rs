@@ -54,19 +54,21 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
         let dataset = config.dataset.open(&config.data_dir, A::SIDE, &config.download, report)?;
         let images = dataset.len();
         check_batch_size(config, images)?;
+        let batches_per_epoch = epoch_batches(images, config.batch_size) as u64;
+        check_d_steps(config, batches_per_epoch)?;
         let mut loader = Loader::start(dataset, loader_config::<A>(config))?;
         // Data that cannot be used is known before anything of an earlier run is replaced.
         let ahead = Some(loader.next_batch()?);
         for folder in [&config.checkpoint_dir, &config.output_dir] {
             atomic::check_folder(folder)?;
         }
-        let batches_per_epoch = epoch_batches(images, config.batch_size) as u64;
+        let steps_per_epoch = config.steps(batches_per_epoch);
         report(Event::Started {
             arch: name,
             dataset: config.dataset.name(),
             images,
-            steps_per_epoch: batches_per_epoch,
-            batch_size: config.batch_size,
+            steps_per_epoch,
+            images_per_step: config.batch_size as u64 * config.d_steps,
         });
         let gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
         // As its metrics, an earlier run's plot goes: it must not pass for this run's.
@@ -81,6 +83,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             batches_per_epoch,
             last_step: 0,
             position: Position::default(),
+            schedule: config.schedule(steps_per_epoch),
             clock: Clock::start(config.max_minutes),
             report,
         };
@@ -94,6 +97,16 @@ fn check_batch_size(config: &TrainConfig, images: usize) -> Result<(), DataError
     if batch_size > images {
         let dataset = config.dataset.describe(&config.data_dir);
         return Err(DataError::BatchSize { batch_size, dataset, images });
+    }
+    Ok(())
+}
+
+/// With more, no step would make as many updates as were asked for.
+fn check_d_steps(config: &TrainConfig, batches: u64) -> Result<(), DataError> {
+    let d_steps = config.d_steps;
+    if d_steps > batches {
+        let dataset = config.dataset.describe(&config.data_dir);
+        return Err(DataError::DiscriminatorSteps { d_steps, dataset, batches });
     }
     Ok(())
 }

@@ -16,9 +16,15 @@ pub(super) fn options(config: &TrainConfig) -> Vec<(&'static str, Value)> {
         ("batch_size", config.batch_size.into()),
         ("learning_rate", config.learning_rate.into()),
         ("beta1", config.beta1.into()),
-        ("beta2", gan.adam.betas[1].into()),
+        ("beta2", gan.adam_g.betas[1].into()),
+        ("lr_d", gan.adam_d.learning_rate.into()),
+        ("lr_g", gan.adam_g.learning_rate.into()),
+        ("lr_decay_from", config.lr_decay_from.into()),
+        ("d_steps", config.d_steps.into()),
+        ("g_loss", gan.generator_loss.name().into()),
         ("real_label", gan.real_label.into()),
         ("fake_label", gan.fake_label.into()),
+        ("spectral_norm", gan.spectral_norm.into()),
         ("seed", config.seed.into()),
     ]
 }

@@ -14,6 +14,7 @@ use crate::error::TrainError;
 use crate::event::{Event, Step};
 use crate::gan::{Gan, StepStats};
 use crate::metrics::Metrics;
+use crate::schedule::Schedule;
 use crate::streams;
 
 /// A run that goes on.
@@ -30,6 +31,7 @@ pub(super) struct Run<'a, A: Architecture, E: Engine> {
     /// The run's last step, as far as is known.
     pub(super) last_step: u64,
     pub(super) position: Position,
+    pub(super) schedule: Schedule,
     pub(super) clock: Clock,
     pub(super) report: &'a mut dyn FnMut(Event),
 }
@@ -52,7 +54,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     fn planned_steps(&self) -> u64 {
         let Position { epochs, batches, steps, .. } = self.position;
         let epochs = self.config.num_epochs - epochs;
-        let left = epochs.saturating_mul(self.batches_per_epoch).saturating_sub(batches);
+        let steps_per_epoch = self.config.steps(self.batches_per_epoch);
+        let left = epochs.saturating_mul(steps_per_epoch).saturating_sub(self.config.steps(batches));
         let steps = steps.saturating_add(left);
         self.config.max_steps.map_or(steps, |most| most.min(steps))
     }
@@ -60,15 +63,27 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     /// Trains to the end of an epoch; whether a limit ended the run before.
     fn epoch(&mut self, epoch: u64) -> Result<bool, TrainError> {
         loop {
-            let batch = self.next_batch()?;
-            let stats = self.step(&batch)?;
-            if self.after_step(epoch, stats, batch.count)? {
+            let batches = self.next_batches()?;
+            let stats = self.step(&batches)?;
+            let images = batches.iter().map(|batch| batch.count).sum();
+            if self.after_step(epoch, stats, images)? {
                 return Ok(true);
             }
-            if batch.last_of_epoch {
+            if batches.last().is_some_and(|batch| batch.last_of_epoch) {
                 return Ok(false);
             }
         }
+    }
+
+    /// The batches of a step, one for each update of the discriminator; at the end of an epoch what is left of it.
+    fn next_batches(&mut self) -> Result<Vec<Batch>, TrainError> {
+        let mut batches = vec![self.next_batch()?];
+        while (batches.len() as u64) < self.config.d_steps
+            && batches.last().is_some_and(|batch| !batch.last_of_epoch)
+        {
+            batches.push(self.next_batch()?);
+        }
+        Ok(batches)
     }
 
     /// The next batch of real images; the position moves behind it.
@@ -96,21 +111,26 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
 
     /// What the learning rates are multiplied with in the next step.
     fn learning_rate_factor(&self) -> f64 {
-        1.0
+        self.schedule.factor(self.position.steps)
     }
 
-    fn step(&mut self, batch: &Batch) -> Result<StepStats, TrainError> {
+    fn step(&mut self, batches: &[Batch]) -> Result<StepStats, TrainError> {
         let device = self.gan.device().clone();
-        let latents = [0, 1].map(|which| {
-            let mut rng = self.random(streams::LATENTS, 2 * self.position.steps + which);
-            random_latents::<A, E>(&device, &mut rng, batch.count)
+        let d_steps = self.config.d_steps;
+        // Latents for each update of the discriminator and, behind as many as a step may have, for the generator's.
+        let latents =
+            |update: u64| self.random(streams::LATENTS, (d_steps + 1) * self.position.steps + update);
+        let of_updates: Vec<Rng> = (0..batches.len() as u64).map(latents).collect();
+        let mut of_generator = latents(d_steps);
+        let count = batches.last().map_or(0, |batch| batch.count);
+        let for_generator = random_latents::<A, E>(&device, &mut of_generator, count);
+        let rounds = batches.iter().zip(of_updates).map(|(batch, mut rng)| {
+            let real = images_from_bytes::<A, E>(&device, &batch.pixels)?;
+            Ok((real, random_latents::<A, E>(&device, &mut rng, batch.count)?))
         });
-        let [first, second] = latents;
-        let latents = [first.map_err(TrainError::device)?, second.map_err(TrainError::device)?];
-        let real = images_from_bytes::<A, E>(&device, &batch.pixels).map_err(TrainError::device)?;
         self.gan.set_learning_rate_factor(self.learning_rate_factor());
         self.position.steps += 1;
-        self.gan.step(real, latents).map_err(TrainError::device)
+        self.gan.step_rounds(rounds, for_generator.map_err(TrainError::device)?).map_err(TrainError::device)
     }
 
     /// Records a step of so many images and judges it; whether the run is to end here.

@@ -1,0 +1,161 @@
+//! Training with each option gives what PyTorch gives (`options_reference.py` made the numbers), on both engines.
+
+mod pytorch;
+
+use dcgan_core::TensorData;
+use dcgan_train::adam::AdamConfig;
+use dcgan_train::arch::Architecture;
+use dcgan_train::engine::Engine;
+use dcgan_train::gan::{Gan, GanConfig, StepStats};
+use dcgan_train::layers::Layer;
+use dcgan_train::loss::GeneratorLoss;
+use dcgan_train::native::Native;
+use dcgan_train::portable::Portable;
+use dcgan_train::schedule::Schedule;
+use dcgan_train::state::{self, StateDict};
+use dfdx::tensor::Cpu;
+use ndarray::Axis;
+use pytorch::{Reference, Tiny, compare};
+
+/// Batches of real images of the script.
+const BATCHES: usize = 10;
+
+/// A run of the script.
+struct Case {
+    name: &'static str,
+    steps: u64,
+    d_steps: usize,
+    config: GanConfig,
+    schedule: Schedule,
+}
+
+impl Case {
+    fn new(name: &'static str, steps: u64, config: GanConfig) -> Self {
+        Self { name, steps, d_steps: 1, config, schedule: Schedule { steps, decay_from: None } }
+    }
+
+    fn is_pytorchs<E: Engine<Device = Cpu>>(&self) {
+        let (start, expected) = (Reference::load("reference"), Reference::load("options_reference"));
+        let mut gan = gan::<E>(self.name, self.config);
+        let losses = expected.f32(&format!("{}.losses", self.name));
+        for step in 0..self.steps {
+            let (batch, latents) = (step as usize * self.d_steps, step as usize * (self.d_steps + 1));
+            let rounds = (0..self.d_steps).map(|round| {
+                Ok((start.reals::<E>(batch + round, BATCHES), start.latent_tensor::<E>(latents + round)))
+            });
+            gan.set_learning_rate_factor(self.schedule.factor(step));
+            let last = start.latent_tensor::<E>(latents + self.d_steps);
+            let StepStats { loss_d, loss_g, d_x, d_g_z } = gan.step_rounds(rounds, last).unwrap();
+            let expected = losses.index_axis(Axis(0), step as usize);
+            for (found, expected) in [loss_d, loss_g, d_x, d_g_z].iter().zip(&expected) {
+                let error = (found - expected).abs();
+                assert!(error <= 1e-4 * expected.abs(), "step {step}: {found}, PyTorch has {expected}");
+            }
+        }
+        compare(&gan.generator_state(), &expected.state(&format!("{}.g.", self.name)), 1e-4);
+        compare(&gan.discriminator_state(), &expected.state(&format!("{}.d.", self.name)), 1e-4);
+    }
+
+    fn is_pytorchs_on_both_engines(&self) {
+        self.is_pytorchs::<Native>();
+        self.is_pytorchs::<Portable<Cpu>>();
+    }
+}
+
+/// The networks that the script begins a run with.
+fn gan<E: Engine<Device = Cpu>>(run: &str, config: GanConfig) -> Gan<Tiny, E> {
+    let (start, own) = (Reference::load("reference"), Reference::load("options_reference"));
+    let (g, mut d) = (start.state("start.g."), own.state(&format!("{run}.start.d.")));
+    if d.is_empty() {
+        d = start.state("start.d.");
+    }
+    Gan::from_state_dicts(&Cpu::default(), config, &g, &d).unwrap()
+}
+
+#[test]
+fn several_updates_of_the_discriminator_before_one_of_the_generator() {
+    Case { d_steps: 2, ..Case::new("d_steps", 3, GanConfig::default()) }.is_pytorchs_on_both_engines();
+}
+
+#[test]
+fn the_minimax_loss_without_smoothed_labels() {
+    let generator_loss = GeneratorLoss::Minimax;
+    let config = GanConfig { real_label: 1.0, fake_label: 0.0, generator_loss, ..GanConfig::default() };
+    Case::new("minimax", 3, config).is_pytorchs_on_both_engines();
+}
+
+#[test]
+fn learning_rates_apart_that_decay() {
+    let adam = |learning_rate| AdamConfig { learning_rate, ..AdamConfig::default() };
+    let config = GanConfig { adam_g: adam(1e-4), adam_d: adam(4e-4), ..GanConfig::default() };
+    let schedule = Schedule { steps: 4, decay_from: Some(0.5) };
+    Case { schedule, ..Case::new("rates", 4, config) }.is_pytorchs_on_both_engines();
+}
+
+#[test]
+fn spectral_normalisation_with_its_vectors() {
+    Case::new("spectral", 4, GanConfig::default()).is_pytorchs_on_both_engines();
+}
+
+fn spectral_gradients_are_pytorchs<E: Engine<Device = Cpu>>() {
+    let (start, expected) = (Reference::load("reference"), Reference::load("options_reference"));
+    let mut gan = gan::<E>("spectral", GanConfig::default());
+    let batch = || (start.reals::<E>(0, BATCHES), start.latent_tensor::<E>(0));
+    let (real, latents) = batch();
+    let (mut grads, _) = gan.discriminator_gradients(real, latents).unwrap();
+    let found = state::gradients::<E, _>(gan.networks().1, &mut grads).unwrap();
+    compare(&found, &expected.state("spectral.grad.d."), 1e-4);
+
+    // The generator's gradients come after the discriminator's update.
+    let mut gan = self::gan::<E>("spectral", GanConfig::default());
+    let (real, latents) = batch();
+    gan.step_discriminator(real, latents).unwrap();
+    let (mut grads, _) = gan.generator_gradients(start.latent_tensor::<E>(1)).unwrap();
+    let found = state::gradients::<E, _>(gan.networks().0, &mut grads).unwrap();
+    compare(&found, &expected.state("spectral.grad.g."), 1e-4);
+}
+
+#[test]
+fn spectral_normalisation_has_pytorchs_gradients() {
+    spectral_gradients_are_pytorchs::<Native>();
+    spectral_gradients_are_pytorchs::<Portable<Cpu>>();
+}
+
+/// With the vectors as they are: judging moves nothing.
+fn a_normalised_discriminator_judges_as_pytorchs<E: Engine<Device = Cpu>>() {
+    let (start, expected) = (Reference::load("reference"), Reference::load("options_reference"));
+    let state = expected.state("spectral.d.");
+    let mut discriminator: <Tiny as Architecture>::Discriminator<E> =
+        state::from_state_dict::<E, _>(&Cpu::default(), &state).unwrap();
+    let logits = discriminator.infer(start.reals::<E>(0, BATCHES)).unwrap().as_vec();
+    for (logit, expected) in logits.iter().zip(expected.f32("spectral.probabilities")) {
+        let found = 1.0 / (1.0 + (-logit).exp());
+        assert!((found - expected).abs() < 1e-5, "{found}, PyTorch has {expected}");
+    }
+    assert_eq!(state::state_dict::<E, _>(&mut discriminator), state);
+}
+
+#[test]
+fn a_normalised_discriminator_judges_with_the_vectors_as_they_are() {
+    a_normalised_discriminator_judges_as_pytorchs::<Native>();
+    a_normalised_discriminator_judges_as_pytorchs::<Portable<Cpu>>();
+}
+
+#[test]
+fn a_new_discriminator_is_the_same_but_for_the_normalisation() {
+    let new = |spectral_norm, seed| {
+        let config = GanConfig { spectral_norm, ..GanConfig::default() };
+        Gan::<Tiny, Native>::new(&Cpu::default(), config, seed).unwrap().discriminator_state()
+    };
+    let (plain, mut normalised) = (new(false, 3), new(true, 3));
+    assert_eq!(normalised, new(true, 3));
+    assert_ne!(normalised["conv1.weight_u"], new(true, 4)["conv1.weight_u"]);
+    for (name, vector) in normalised.iter().filter(|(name, _)| name.ends_with("_u") || name.ends_with("_v")) {
+        let TensorData::F32(values) = vector else { panic!("{name} is a count") };
+        let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+        assert!((length - 1.0).abs() < 1e-5, "{name} has length {length}");
+    }
+    normalised.retain(|name, _| !(name.ends_with("_u") || name.ends_with("_v")));
+    let renamed = |(name, data): (String, TensorData)| (name.replace("weight_orig", "weight"), data);
+    assert_eq!(normalised.into_iter().map(renamed).collect::<StateDict>(), plain);
+}

@@ -1,0 +1,101 @@
+//! The options of training as a person uses them: each alters the run, and the checkpoint says which there were.
+
+use std::fs;
+
+use assert_cmd::Command;
+use dcgan_core::checkpoint::Checkpoint;
+use dcgan_core::spec::NetworkSpec;
+use serde_json::json;
+use tempfile::TempDir;
+
+/// A run in a folder of its own; what it printed and its exit code.
+fn run(folder: &TempDir, arguments: &[&str]) -> (String, i32) {
+    let mut command = Command::cargo_bin("dcgan-train").unwrap();
+    let small = ["--arch", "dcgan32-small", "--batch-size", "8"];
+    let output = command.current_dir(folder.path()).args(small).args(arguments).output().unwrap();
+    (String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap())
+}
+
+/// What a run on drawn pictures leaves in `{network}_final.safetensors`.
+fn trained(network: &str, arguments: &[&str]) -> Checkpoint {
+    let folder = TempDir::new().unwrap();
+    let (text, code) = run(&folder, &[&["--dataset", "shapes"], arguments].concat());
+    assert_eq!(code, 0, "{arguments:?}:\n{text}");
+    Checkpoint::load(&folder.path().join(format!("checkpoints/{network}_final.safetensors"))).unwrap()
+}
+
+/// A folder with 20 pictures: three batches an epoch, the last one of 4.
+fn pictures() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    for i in 0..20u8 {
+        let picture = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([i * 10, x as u8 * 6, y as u8 * 5]));
+        picture.save(folder.path().join(format!("data/{i}.png"))).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_step_takes_a_batch_for_each_update_and_an_epoch_shows_each_image_once() {
+    let folder = pictures();
+    let epochs = ["--dataset", "folder", "--num-epochs", "3", "--d-steps"];
+    let (text, code) = run(&folder, &[&epochs[..], &["2"]].concat());
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("2 steps an epoch, 16 images a step"), "{text}");
+    let path = folder.path().join("checkpoints/generator_final.safetensors");
+    let record = Checkpoint::load(&path).unwrap().record;
+    assert_eq!((record.steps, record.images_seen, &record.options["d_steps"]), (6, 60, &json!(2)));
+    let metrics = fs::read_to_string(folder.path().join("outputs/metrics.jsonl")).unwrap();
+    let seen = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["images_seen"].clone();
+    assert_eq!(metrics.lines().map(seen).collect::<Vec<_>>(), [16, 20, 36, 40, 56, 60]);
+
+    let (text, code) = run(&folder, &[&epochs[..], &["4"]].concat());
+    let message =
+        "--d-steps 4: an epoch of the dataset folder in data has 3 batches, use --d-steps 3 or less";
+    assert!(code == 1 && text.contains(message), "{text}");
+}
+
+#[test]
+fn learning_rates_are_those_of_each_network_and_of_each_step() {
+    let steps = |more: &[&str]| trained("generator", &[&["--max-steps", "4"], more].concat());
+    let plain = steps(&[]);
+    assert_eq!(plain.record.options["lr_decay_from"], json!(null));
+    // The last quarter of four steps is the last one: it begins to fall, from the whole rate, when it is made.
+    for same in [&["--lr-d", "0.0002", "--lr-g", "0.0002"][..], &["--lr-decay-from", "0.75"]] {
+        assert!(steps(same).tensors == plain.tensors, "{same:?}");
+    }
+    for (flags, option) in [
+        (["--lr-d", "0.001"], ("lr_d", 0.001)),
+        (["--lr-g", "0.001"], ("lr_g", 0.001)),
+        (["--lr-decay-from", "0.5"], ("lr_decay_from", 0.5)),
+    ] {
+        let other = steps(&flags);
+        assert!(other.tensors != plain.tensors, "{flags:?}");
+        assert_eq!(other.record.options[option.0], json!(option.1));
+    }
+}
+
+#[test]
+fn losses_and_labels_alter_the_run() {
+    let plain = trained("generator", &["--max-steps", "2"]);
+    for (flags, option) in [
+        (["--g-loss", "minimax"], ("g_loss", json!("minimax"))),
+        (["--real-label", "1"], ("real_label", json!(1.0))),
+        (["--fake-label", "0"], ("fake_label", json!(0.0))),
+    ] {
+        let other = trained("generator", &[&["--max-steps", "2"], &flags[..]].concat());
+        assert!(other.tensors != plain.tensors, "{flags:?}");
+        assert_eq!(other.record.options[option.0], option.1);
+        assert_ne!(plain.record.options[option.0], option.1);
+    }
+}
+
+#[test]
+fn a_spectrally_normalised_discriminator_is_saved_with_its_vectors() {
+    let checkpoint = trained("discriminator", &["--max-steps", "2", "--spectral-norm"]);
+    assert!(matches!(&checkpoint.spec, NetworkSpec::Discriminator(spec) if spec.spectral_norm));
+    assert_eq!(checkpoint.record.options["spectral_norm"], json!(true));
+    assert!(
+        checkpoint.tensors.contains_key("conv3.weight_u") && checkpoint.tensors.contains_key("fc.weight_v")
+    );
+}

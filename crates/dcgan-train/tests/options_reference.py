@@ -1,0 +1,97 @@
+"""Writes what PyTorch computes with each of the trainer's options: the numbers behind `options.rs`.
+
+    pip install torch numpy safetensors
+    python options_reference.py            # writes options_reference.safetensors beside this file
+
+The network, its first weights, the images and the latents are those of `reference.py`. Names begin with the
+option's: `{option}.losses` a step (the discriminator's are means over its updates), `{option}.g.*` and `{option}.d.*` the networks at the end. Of spectral
+normalisation also `start.d.*`, with the random vectors, the first step's gradients, `grad.d.*` and `grad.g.*`,
+and what `d.eval()` makes of the first real images, `probabilities`.
+"""
+from pathlib import Path
+
+import torch
+from reference import Discriminator, Generator
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+HERE = Path(__file__).parent
+START = load_file(HERE / "reference.safetensors")
+LATENTS = START["latents"].flatten(0, 1)
+
+
+def part(prefix):
+    return {k.removeprefix(prefix): v.clone() for k, v in START.items() if k.startswith(prefix)}
+
+
+def non_saturating(probability, real_label):
+    return nn.functional.binary_cross_entropy(probability, torch.full_like(probability, real_label))
+
+
+def minimax(probability, _):
+    return torch.log(1 - probability).mean()
+
+
+def run(
+    steps,
+    d_steps=1,
+    labels=(0.9, 0.1),
+    g_loss=non_saturating,
+    lr=(2e-4, 2e-4),
+    decay=lambda step: 1.0,
+    spectral=False,
+):
+    g, d = Generator(), Discriminator()
+    g.load_state_dict(part("start.g."))
+    d.load_state_dict(part("start.d."))
+    out = {}
+    if spectral:
+        torch.manual_seed(8)
+        for layer in list(d.modules()):
+            if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                nn.utils.spectral_norm(layer)
+        out |= {f"start.d.{k}": v.clone() for k, v in d.state_dict().items()}
+    adam_g = torch.optim.Adam(g.parameters(), lr[0], (0.5, 0.999))
+    adam_d = torch.optim.Adam(d.parameters(), lr[1], (0.5, 0.999))
+    schedules = [torch.optim.lr_scheduler.LambdaLR(adam, decay) for adam in (adam_g, adam_d)]
+    bce = nn.functional.binary_cross_entropy
+    reals, latents, losses = iter(START["reals"]), iter(LATENTS), []
+    for _ in range(steps):
+        updates = []
+        for _ in range(d_steps):
+            adam_d.zero_grad()
+            on_real, on_fake = d(next(reals).float() / 127.5 - 1), d(g(next(latents)).detach())
+            loss_d = sum(bce(p, torch.full_like(p, label)) for p, label in zip((on_real, on_fake), labels))
+            loss_d.backward()
+            if spectral and not losses:
+                out |= {f"grad.d.{k}": p.grad.clone() for k, p in d.named_parameters()}
+            adam_d.step()
+            updates.append([loss_d.item(), on_real.mean().item(), on_fake.mean().item()])
+        adam_g.zero_grad()
+        loss_g = g_loss(d(g(next(latents))), labels[0])
+        loss_g.backward()
+        if spectral and not losses:
+            out |= {f"grad.g.{k}": p.grad.clone() for k, p in g.named_parameters()}
+        adam_g.step()
+        [schedule.step() for schedule in schedules]
+        loss_d, d_x, d_g_z = torch.tensor(updates).mean(0).tolist()
+        losses.append([loss_d, loss_g.item(), d_x, d_g_z])
+    out |= {f"g.{k}": v for k, v in g.state_dict().items()} | {f"d.{k}": v for k, v in d.state_dict().items()}
+    if spectral:
+        with torch.no_grad():
+            out["probabilities"] = d.eval()(START["reals"][0].float() / 127.5 - 1)
+    return out | {"losses": torch.tensor(losses)}
+
+
+torch.use_deterministic_algorithms(True)
+options = {
+    "d_steps": run(3, d_steps=2),
+    "minimax": run(3, labels=(1.0, 0.0), g_loss=minimax),
+    # Constant for two steps, then 1 (still), 1/2.
+    "rates": run(4, lr=(1e-4, 4e-4), decay=lambda step: min(1.0, (4 - step) / 2)),
+    "spectral": run(4, spectral=True),
+}
+tensors = {f"{name}.{k}": v.contiguous() for name, run in options.items() for k, v in run.items()}
+save_file(tensors, HERE / "options_reference.safetensors", {"torch": torch.__version__})
+for name, result in options.items():
+    print(name, *result["losses"].tolist(), sep="\n    ")
