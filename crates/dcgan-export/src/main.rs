@@ -22,7 +22,8 @@ use prost::Message;
 #[command(
     version,
     max_term_width = 100,
-    after_long_help = format!("{PICKLES}{PICKLE_TO_SAFETENSORS}"),
+    after_help = PICKLES,
+    help_template = format!("{HELP}{PICKLE_TO_SAFETENSORS}\n"),
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
 )]
@@ -64,9 +65,12 @@ struct ExportArgs {
     config: ExportConfig,
 }
 
+/// Clap's own order. The line of Python stands behind it as text of the template, since clap breaks all other text into
+/// lines, which could not be pasted.
+const HELP: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}\n\n";
 /// Stands before the line of Python in the help.
 const PICKLES: &str = "A .pth or .pt file of PyTorch is a pickle, which only Python reads; where torch, numpy and \
-                       safetensors are installed, this line makes a safetensors file of its state dict:\n\n";
+                       safetensors are installed, this line makes a safetensors file of its state dict:";
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {

@@ -1,0 +1,155 @@
+//! Weights of PyTorch programs through the command line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
+use dcgan_core::{TensorData, Weights};
+use dcgan_export::ModelProto;
+use dcgan_export::interpreter::{self, Array, Limits};
+use prost::Message;
+use tempfile::TempDir;
+
+fn pytorch(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch").join(format!("{name}.safetensors"))
+}
+
+/// Runs the program in a folder.
+fn run(folder: &TempDir, arguments: &[&str]) -> Assert {
+    Command::cargo_bin("dcgan-export").unwrap().current_dir(folder).args(arguments).assert()
+}
+
+fn stderr(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+}
+
+/// What PyTorch saved of a network: `input` or `output`.
+fn sample(name: &str) -> Array {
+    let Weights::StateDict(samples) = Weights::load(&pytorch("samples")).unwrap() else {
+        panic!("samples have no description")
+    };
+    match &samples.tensors[name] {
+        TensorData::F32(values) => Array::floats(values.shape(), values.iter().copied().collect()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_file_of_each_kind_of_state_dict_gives_what_pytorch_gives() {
+    let folder = TempDir::new().unwrap();
+    for (name, arch) in [
+        ("linear_generator", "pytorch16"),
+        ("linear_discriminator", "pytorch16"),
+        ("example_generator", "pytorch-example32"),
+        ("example_discriminator", "pytorch-example32"),
+    ] {
+        let checkpoint = pytorch(name);
+        let assert = run(&folder, &["--checkpoint", checkpoint.to_str().unwrap()]).success().stderr("");
+        let printed = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        assert!(
+            printed.contains(&format!(" bytes, {arch}, ")) && printed.contains(", verified: "),
+            "{printed}"
+        );
+        let bytes = fs::read(folder.path().join("g.onnx")).unwrap();
+        let model = ModelProto::decode(bytes.as_slice()).unwrap();
+        let input = sample(&format!("{name}.input"));
+        let found = interpreter::run(&model, &[input], Limits::default()).unwrap().pop().unwrap();
+        let expected = sample(&format!("{name}.output"));
+        assert_eq!(found.shape, expected.shape);
+        let pairs = found.values.iter().zip(&expected.values);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= 1e-5, "{name}: off by {worst}");
+    }
+}
+
+#[test]
+fn a_state_dict_that_does_not_fit_is_named_and_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let samples = pytorch("samples");
+    let assert = run(&folder, &["--checkpoint", samples.to_str().unwrap()]).code(1).stdout("");
+    let message = stderr(&assert);
+    assert!(message.contains("the state dict has the tensors example_discriminator.input"), "{message}");
+    assert!(message.contains("samples.safetensors"), "{message}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Both of torch.save's formats, by how they begin.
+#[test]
+fn a_pickle_gets_the_line_that_converts_it() {
+    let folder = TempDir::new().unwrap();
+    for start in
+        [&b"PK\x03\x04\x00\x00\x08\x08archive/data.pkl"[..], b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."]
+    {
+        fs::write(folder.path().join("netG.pth"), start).unwrap();
+        let message = stderr(&run(&folder, &["--checkpoint", "netG.pth"]).code(1).stdout(""));
+        assert!(message.starts_with("dcgan-export: netG.pth is a pickle of PyTorch"), "{message}");
+        assert!(message.lines().any(|line| line == PICKLE_TO_SAFETENSORS), "{message}");
+    }
+}
+
+/// Whatever the terminal's width is, the line is not broken, so that it can be pasted.
+#[test]
+fn the_help_has_the_same_line_in_one_piece() {
+    for columns in ["40", "80", "200"] {
+        let mut command = Command::cargo_bin("dcgan-export").unwrap();
+        let assert = command.env("COLUMNS", columns).arg("--help").assert().success();
+        let help = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        assert!(help.lines().any(|line| line == PICKLE_TO_SAFETENSORS), "{columns} columns:\n{help}");
+    }
+}
+
+/// A safetensors file, its header written by hand.
+fn file(header: &str, data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+/// What is said of a file of weights; nothing may be left behind, and what stood there before is kept.
+fn refusal(bytes: &[u8]) -> String {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("weights.safetensors"), bytes).unwrap();
+    fs::write(folder.path().join("g.onnx"), "old").unwrap();
+    let message = stderr(&run(&folder, &["--checkpoint", "weights.safetensors"]).code(1).stdout(""));
+    assert!(message.starts_with("dcgan-export: ") && message.contains("weights.safetensors"), "{message}");
+    assert_eq!(fs::read_to_string(folder.path().join("g.onnx")).unwrap(), "old");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    message
+}
+
+#[test]
+fn a_weight_that_is_no_number_is_named() {
+    let bytes = fs::read(pytorch("example_generator")).unwrap();
+    let data = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..data]).unwrap();
+    let place = data + header["main.3.weight"]["data_offsets"][0].as_u64().unwrap() as usize + 4;
+    for (value, word) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
+        let mut damaged = bytes.clone();
+        damaged[place..place + 4].copy_from_slice(&value.to_le_bytes());
+        let message = refusal(&damaged);
+        assert!(message.contains(&format!("tensor main.3.weight has {word} at position 1: ")), "{message}");
+    }
+}
+
+#[test]
+fn sizes_that_the_file_does_not_have_are_refused() {
+    let tensor = |shape: &str, end: &str| {
+        format!(r#"{{"fc.weight":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{end}]}}}}"#)
+    };
+    for (shape, end) in [
+        ("[16,1]", "8"),
+        ("[1099511627776]", "4398046511104"),
+        ("[4611686018427387905]", "4"),
+        ("[4294967296,4294967296]", "8"),
+        ("[18446744073709551615]", "18446744073709551615"),
+    ] {
+        let message = refusal(&file(&tensor(shape, end), &[0; 8]));
+        assert!(message.contains("is not a whole safetensors file"), "{message}");
+    }
+    for length in [u64::MAX, 1 << 62, 100_000_001, 1 << 32] {
+        let message = refusal(&[&length.to_le_bytes()[..], b"{}"].concat());
+        assert!(message.contains("is not a whole safetensors file"), "{message}");
+    }
+    let empty = tensor("[0,9223372036854775807,9223372036854775807]", "0");
+    assert!(!refusal(&file(&empty, b"")).is_empty());
+}
