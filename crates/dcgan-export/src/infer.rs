@@ -90,13 +90,11 @@ impl Call<'_> {
     fn transpose(&self) -> Result<Vec<Dim>, String> {
         self.input_count(1..=1)?;
         let (shape, perm) = (self.floats(0)?, &self.attribute("perm")?.ints);
+        let last = shape.len().checked_sub(1).ok_or("its input has no dimensions")?;
         let mut sorted = perm.clone();
         sorted.sort_unstable();
-        if !sorted.iter().copied().eq(0..shape.len() as i64) {
-            return Err(format!(
-                "perm is {perm:?}, expected the numbers 0 to {} in any order",
-                shape.len() - 1
-            ));
+        if !sorted.iter().copied().eq(0..=last as i64) {
+            return Err(format!("perm is {perm:?}, expected the numbers 0 to {last} in any order"));
         }
         Ok(perm.iter().map(|from| shape[*from as usize].clone()).collect())
     }

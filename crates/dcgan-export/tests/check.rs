@@ -170,6 +170,11 @@ fn what_brings_the_image_into_its_form_goes_together() {
     );
     let order = fault(|graph| node(graph, "image_nhwc").attribute[0].ints = vec![0, 1, 2, 3]);
     assert_contains(&order, "image is declared as UINT8 [2, 16, 16, 1], expected UINT8 [2, 1, 16, 16]");
+    let number = fault(|graph| {
+        let node = node(graph, "image_nhwc");
+        node.input[0] = "image_scaled.number".into();
+    });
+    assert_contains(&number, "node image_nhwc (Transpose): its input has no dimensions");
     let vector = fault(|graph| constant(graph, "image_scaled.number").dims = vec![1]);
     assert_contains(&vector, "node image_scaled (Mul): image_scaled.number has 1 dimensions, expected 0");
     let batch = fault(|graph| constant(graph, "reshape.shape").raw_data.as_mut().unwrap()[0] = 3);

@@ -44,6 +44,8 @@ fn the_file_of_each_kind_of_state_dict_gives_what_pytorch_gives() {
         ("linear_discriminator", "pytorch16"),
         ("example_generator", "pytorch-example32"),
         ("example_discriminator", "pytorch-example32"),
+        ("spectral_linear_discriminator", "pytorch16"),
+        ("spectral_example_discriminator", "pytorch-example32"),
     ] {
         let checkpoint = pytorch(name);
         let assert = run(&folder, &["--checkpoint", checkpoint.to_str().unwrap()]).success().stderr("");

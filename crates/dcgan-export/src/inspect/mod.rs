@@ -8,7 +8,7 @@ mod table;
 mod wire;
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use dcgan_core::input;
@@ -49,14 +49,29 @@ pub enum InspectError {
 pub fn inspect(path: &Path) -> Result<Outline, InspectError> {
     let read = |reason| InspectError::Read { path: path.to_owned(), reason };
     input::check(path).map_err(read)?;
-    inspect_bytes(File::open(path).map_err(read)?).map_err(|fault| match fault {
-        Fault::Read(reason) => read(reason),
-        Fault::Format(reason) => InspectError::Format { path: path.to_owned(), reason },
-    })
+    outline(File::open(path).map_err(read)?).map_err(|fault| fault.of(path))
+}
+
+/// [`inspect`] of a file's content; `path` is for messages.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_bytes(bytes: &[u8], path: &Path) -> Result<Outline, InspectError> {
+    outline(Cursor::new(bytes)).map_err(|fault| fault.of(path))
+}
+
+impl Fault {
+    fn of(self, path: &Path) -> InspectError {
+        let path = path.to_owned();
+        match self {
+            Self::Read(reason) => InspectError::Read { path, reason },
+            Self::Format(reason) => InspectError::Format { path, reason },
+        }
+    }
 }
 
 /// Inspects anything that can be read, from its start to its end.
-fn inspect_bytes(mut source: impl Read + Seek) -> Result<Outline, Fault> {
+fn outline(mut source: impl Read + Seek) -> Result<Outline, Fault> {
     let size = source.seek(SeekFrom::End(0))?;
     source.rewind()?;
     let outline = Outline::read(&mut Wire::new(source, size))?;

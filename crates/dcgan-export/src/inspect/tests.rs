@@ -1,14 +1,12 @@
-use std::io::Cursor;
-
 use prost::Message;
 
 use super::*;
 use crate::onnx::{GraphProto, ModelProto};
 
 fn read(bytes: &[u8]) -> Result<Outline, String> {
-    inspect_bytes(Cursor::new(bytes)).map_err(|fault| match fault {
-        Fault::Format(reason) => reason,
-        Fault::Read(error) => error.to_string(),
+    inspect_bytes(bytes, Path::new("m.onnx")).map_err(|error| match error {
+        InspectError::Format { reason, .. } => reason,
+        InspectError::Read { reason, .. } => reason.to_string(),
     })
 }
 

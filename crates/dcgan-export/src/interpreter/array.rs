@@ -6,6 +6,9 @@ use super::Limits;
 use crate::onnx::TensorProto;
 use crate::onnx::tensor_proto::{DataLocation, DataType};
 
+/// The most dimensions that a value may have, as in NumPy: what walks over a shape is not charged for its length.
+const MAX_RANK: usize = 64;
+
 /// The type of an array's elements, as far as they are needed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
@@ -98,6 +101,7 @@ impl Budget {
 
     /// Takes an array of this shape from the budget; the number of its elements.
     pub(super) fn elements(&mut self, shape: &[usize]) -> Result<usize, String> {
+        rank(shape.len())?;
         // As if no dimension were 0, so that the product of any of them is bounded too.
         let bound = shape.iter().try_fold(1_usize, |count, dim| count.checked_mul(*dim.max(&1)));
         let left = bound.and_then(|bound| self.elements.checked_sub(bound));
@@ -113,6 +117,11 @@ impl Budget {
         self.products = left.ok_or("it needs more operations than the limit of this run")?;
         Ok(())
     }
+}
+
+/// Refuses a value of too many dimensions.
+pub(super) fn rank(found: usize) -> Result<(), String> {
+    if found <= MAX_RANK { Ok(()) } else { Err(format!("{found} dimensions, expected at most {MAX_RANK}")) }
 }
 
 /// The array of a constant.

@@ -136,9 +136,9 @@ pub(super) fn conv_transpose(
     let size = [window.extent(0, height, extra[0])?, window.extent(1, width, extra[1])?];
     let outputs = budget.elements(&[per_group, group])?;
     let shape = vec![batch, outputs, size[0], size[1]];
-    let (places, area, pixels) = ([height, width], height * width, size[0] * size[1]);
     let rows = budget.elements(&[per_group, kernel_height, kernel_width])?;
     let mut values = vec![0.0; budget.elements(&shape)?];
+    let (places, area, pixels) = ([height, width], height * width, size[0] * size[1]);
     let mut columns = vec![0.0; budget.elements(&[rows, area])?];
     let depth = channels / group;
     matmul::charge([rows, depth, area], budget)?;

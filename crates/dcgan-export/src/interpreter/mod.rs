@@ -85,12 +85,21 @@ pub fn run(model: &ModelProto, inputs: &[Array], limits: Limits) -> Result<Vec<A
     for (position, node) in graph.node.iter().enumerate() {
         let output = run_node(node, opset, &values, &mut budget)?;
         // Large maps are not kept longer than they are needed.
-        values.retain(|name, _| last_uses.get(name).is_some_and(|last| *last > position));
-        values.insert(&node.output[0], Cow::Owned(output));
+        let is_done = |name: &str| last_uses.get(name).is_none_or(|last| *last <= position);
+        for name in node.input.iter().filter(|name| is_done(name)) {
+            values.remove(name.as_str());
+        }
+        if !is_done(&node.output[0]) {
+            values.insert(&node.output[0], Cow::Owned(output));
+        }
     }
-    let take = |name: &str| values.get(name).map(|value| value.clone().into_owned());
-    let output = |name: &str| take(name).ok_or_else(|| fault(format!("no node computes its output {name}")));
-    graph.output.iter().map(|value| output(value.name())).collect()
+    let mut output = |name: &str| {
+        let value = values.get(name).ok_or_else(|| format!("no node computes its output {name}"))?;
+        // One value may leave the graph under any number of outputs.
+        budget.elements(&value.shape)?;
+        Ok(value.clone().into_owned())
+    };
+    graph.output.iter().map(|value| output(value.name()).map_err(fault)).collect()
 }
 
 /// Values by name.

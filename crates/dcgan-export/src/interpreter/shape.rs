@@ -1,6 +1,6 @@
 //! Operators that move elements and compute none.
 
-use super::array::{Array, Budget};
+use super::array::{self, Array, Budget};
 use super::attributes::Attributes;
 
 /// To a target in which 0 is the input's dimension, and -1 what is left.
@@ -52,7 +52,11 @@ pub(super) fn squeeze(
     let axes = axes.ok_or("its axes are missing")?;
     let put_in = operator == "Unsqueeze";
     let rank = if put_in { x.shape.len() + axes.len() } else { x.shape.len() };
+    array::rank(rank.max(axes.len()))?;
     let axes: Vec<usize> = axes.iter().map(|axis| position(*axis, rank, rank)).collect::<Result<_, _>>()?;
+    if (1..axes.len()).any(|index| axes[..index].contains(&axes[index])) {
+        return Err(format!("its axes {axes:?} name one twice"));
+    }
     let mut old = x.shape.iter().copied();
     let shape: Vec<usize> = match put_in {
         true => {
