@@ -7,6 +7,7 @@
 //! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
 //! - [`metadata`] and [`description`]: what an exported model says of itself, by name and by meaning
 //! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
+//! - `metric`, with the feature of this name: how far generated images are from real ones
 //! - [`atomic`]: files that are either whole or as they were; [`input`]: files that are read
 //!
 //! Latents are [`Array2<f32>`](ndarray::Array2) `[N, latent]`, images
@@ -20,6 +21,8 @@ pub mod grid;
 pub mod input;
 pub mod latent;
 pub mod metadata;
+#[cfg(feature = "metric")]
+pub mod metric;
 pub mod pixels;
 pub mod rng;
 pub mod seal;

@@ -1,0 +1,29 @@
+//! How far generated images are from real ones: two distances between sets of features, and features that need no file.
+//!
+//! A feature extractor turns images `[N, C, H, W]` into rows of features `[N, D]`; [`kid()`] and [`frechet()`] compare
+//! the rows of real images with those of generated ones. [`RandomFeatures`] is an extractor that is always there;
+//! a trained network's features, such as Inception's, fit as well.
+//!
+//! Both distances are 0 for the same distribution and grow with the difference. They compare images of one run, or of
+//! runs on the same data: other features, another number of images or another size give other numbers.
+//!
+//! All of it is computed on one thread; rows do not depend on each other, so that callers extract parts in parallel.
+
+mod convolution;
+mod error;
+mod feature;
+mod frechet;
+mod kid;
+
+pub use error::MetricError;
+pub use feature::RandomFeatures;
+pub use frechet::{Moments, frechet};
+pub use kid::{Kid, KidSubsets, kid, kid_subsets};
+
+/// Refuses features that are no numbers: a distance of them is none either.
+fn check_finite(features: ndarray::ArrayView2<f32>) -> Result<(), MetricError> {
+    match features.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((image, feature), _)) => Err(MetricError::NotFinite { image, feature }),
+        None => Ok(()),
+    }
+}
