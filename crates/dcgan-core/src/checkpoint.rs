@@ -124,6 +124,16 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
+    /// A folder, where a generator was to be chosen.
+    #[error(
+        "{} is a folder without {}: name a file in it",
+        path.display(),
+        crate::choice::GENERATORS.map(|(name, _)| name).join(", ")
+    )]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The other network is needed.
     #[error(
         "{} holds a {found}, a {expected} is needed: name {expected}_*.safetensors beside it",

@@ -2,6 +2,7 @@
 //!
 //! - [`spec`]: an architecture as plain data, and the names and shapes of its tensors
 //! - [`checkpoint`]: a network in a safetensors file that describes itself
+//! - [`choice`]: the generator to use of those that a run leaves in its folder
 //! - [`seal`]: a checksum inside the file that it covers
 //! - [`state_dict`]: a network of another program, in a file that does not
 //! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
@@ -16,6 +17,7 @@
 
 pub mod atomic;
 pub mod checkpoint;
+pub mod choice;
 pub mod description;
 pub mod grid;
 pub mod input;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
-use dcgan_core::{Weights, atomic};
+use dcgan_core::{Weights, atomic, choice};
 use dcgan_export::inspect::inspect;
 use dcgan_export::verify::{Tolerance, verify};
 use dcgan_export::{ExportConfig, ModelProto, Network, export_network, parameter_count};
@@ -46,7 +46,10 @@ enum Command {
 
 #[derive(Args)]
 struct ExportArgs {
-    /// The network's weights: a checkpoint of dcgan-train, or a PyTorch state dict as safetensors
+    /// The network's weights: a checkpoint of dcgan-train or its folder, or a PyTorch state dict as safetensors
+    ///
+    /// Of a folder, the best generator is taken (generator_best.safetensors), else the one of mean weights
+    /// (generator_ema_final.safetensors), else generator_final.safetensors; which one is said.
     ///
     /// A state dict has the names of dcgan-train's checkpoints (fc.weight, tconv1.weight, bn1.weight ...) or those
     /// of PyTorch's DCGAN example (main.0.weight, main.1.weight ...); all sizes are read from the tensors' shapes.
@@ -92,7 +95,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn export(args: &ExportArgs) -> anyhow::Result<()> {
-    let path = args.checkpoint.as_deref().context("--checkpoint FILE is missing")?;
+    let choice = choice::choose(args.checkpoint.as_deref().context("--checkpoint FILE is missing")?)?;
+    let path = choice.path.as_ref();
     let (weights, checksum) = Weights::load_hashed(path)?;
     atomic::keep_input(path, &args.output)?;
     let cannot = || format!("cannot export {}", path.display());
@@ -101,6 +105,10 @@ fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let model = export_network(network.clone(), &args.config).with_context(cannot)?;
     let bytes = model.encode_to_vec();
     let verified = write(args, &bytes, &network)?;
+    if let Some(reason) = choice.reason {
+        writeln!(io::stdout(), "exported {}: {reason}", path.display())
+            .context("cannot print what was chosen")?;
+    }
     let summary = summary(&network.arch, &args.config, &model);
     let line = format!("{}: {} bytes, {summary}{verified}", args.output.display(), bytes.len());
     writeln!(io::stdout(), "{line}").context("cannot print the summary")

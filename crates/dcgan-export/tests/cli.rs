@@ -73,6 +73,23 @@ fn a_generator_becomes_g_onnx() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
+/// Made of different weights, so that the file shows which were taken.
+#[test]
+fn of_a_folder_the_best_generator_is_exported_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = failure(folder.path(), ".", "g.onnx");
+    assert_contains(&message, &[". is a folder without generator_best.safetensors", "name a file in it"]);
+    for (seed, (name, reason)) in (1..).zip(dcgan_core::choice::GENERATORS.iter().rev()) {
+        generator(&spec("tiny", 3, &[4, 2], 1), seed).save(&folder.path().join(name)).unwrap();
+        let assert = run(folder.path(), &["--checkpoint", "."]).success().stderr("");
+        let printed = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        assert_contains(&printed, &[&format!("exported ./{name}: {reason}\n")]);
+        let exported = fs::read(folder.path().join("g.onnx")).unwrap();
+        run(folder.path(), &["--checkpoint", name, "--output", "named.onnx"]).success();
+        assert!(exported == fs::read(folder.path().join("named.onnx")).unwrap(), "{name}");
+    }
+}
+
 #[test]
 fn a_file_is_inspected() {
     let folder = folder();

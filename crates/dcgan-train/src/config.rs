@@ -79,6 +79,12 @@ pub struct TrainConfig {
     /// stop is not known beforehand: with --max-minutes, say --max-steps, too. Without this flag they stay.
     #[arg(long, alias = "lr_decay_from", value_name = "FRACTION", allow_negative_numbers = true, value_parser = fraction)]
     pub lr_decay_from: Option<f64>,
+    /// Also keep the mean of the generator's weights: what of it stays at each step; 0.999 is a usual choice
+    ///
+    /// An exponential moving average, in generator_ema_*.safetensors beside the generator's own files, with
+    /// BatchNorm's statistics computed for it. Training stays the same.
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true, value_parser = decay)]
+    pub ema: Option<f64>,
     /// Adam's decay of the first moment
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true, default_value = "0.5", value_parser = decay)]
     pub beta1: f64,
@@ -124,6 +130,7 @@ impl TrainConfig {
             real_label: self.real_label,
             fake_label: self.fake_label,
             spectral_norm: self.spectral_norm,
+            ema: self.ema,
             generator_loss: self.g_loss,
             adam_g: adam(self.lr_g),
             adam_d: adam(self.lr_d),

@@ -4,6 +4,7 @@ use dfdx::prelude::*;
 
 use crate::adam::{Adam, AdamConfig};
 use crate::arch::Architecture;
+use crate::ema::Ema;
 use crate::engine::{Array, DeviceResult, Engine, Grads, Wanted};
 use crate::init::{self, initialised};
 use crate::layers::Layer;
@@ -21,6 +22,8 @@ pub struct GanConfig {
     pub spectral_norm: bool,
     /// What the generator minimises: the non-saturating loss.
     pub generator_loss: GeneratorLoss,
+    /// The decay of the mean of the generator's weights, where there is one: none.
+    pub ema: Option<f64>,
     /// The generator's optimizer.
     pub adam_g: AdamConfig,
     /// The discriminator's optimizer.
@@ -34,6 +37,7 @@ impl Default for GanConfig {
             fake_label: 0.1,
             spectral_norm: false,
             generator_loss: GeneratorLoss::default(),
+            ema: None,
             adam_g: AdamConfig::default(),
             adam_d: AdamConfig::default(),
         }
@@ -64,6 +68,7 @@ pub struct Gan<A: Architecture, E: Engine> {
     discriminator: A::Discriminator<E>,
     adam_g: Adam<E>,
     adam_d: Adam<E>,
+    ema: Option<Ema<E>>,
     learning_rate_factor: f64,
 }
 
@@ -114,6 +119,7 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
             discriminator,
             adam_g,
             adam_d,
+            ema: config.ema.map(Ema::new),
             learning_rate_factor: 1.0,
         }
     }
@@ -216,6 +222,19 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         &self.generator
     }
 
+    /// A generator with the mean of the weights so far and the running statistics of the last ones, if there is to be
+    /// such a mean.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn mean_generator(&mut self) -> DeviceResult<Option<A::Generator<E>>, E> {
+        let state = self.generator_state();
+        let Some(ema) = &self.ema else { return Ok(None) };
+        let mut generator = state::from_state_dict::<E, A::Generator<E>>(&self.device, &state)?;
+        ema.apply(&mut generator)?;
+        Ok(Some(generator))
+    }
+
     /// The device that the networks are on.
     pub fn device(&self) -> &E::Device {
         &self.device
@@ -242,6 +261,9 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     pub fn step_generator(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<f32, E> {
         let (grads, loss) = self.generator_gradients(latents)?;
         self.adam_g.step(&mut self.generator, grads, self.learning_rate_factor)?;
+        if let Some(ema) = &mut self.ema {
+            ema.update(&mut self.generator)?;
+        }
         Ok(loss)
     }
 

@@ -11,6 +11,7 @@
 //! - [`progress`]: what people see of it while it goes on; [`plot`]: the picture of its losses, smoothed by a
 //!   [`moving_average`]
 //! - [`init`], [`state`], [`sampler`]: new networks, saved ones, and their images
+//! - [`ema`], [`recalibrate`]: the mean of a generator's weights, and BatchNorm's statistics for any weights
 
 pub mod adam;
 pub mod arch;
@@ -18,6 +19,7 @@ pub mod batch;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod ema;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -33,6 +35,7 @@ pub mod native;
 pub mod plot;
 pub mod portable;
 pub mod progress;
+pub mod recalibrate;
 pub mod sampler;
 pub mod schedule;
 pub mod state;

@@ -1,17 +1,20 @@
 //! `dcgan-train`: trains a DCGAN, and draws samples of a checkpoint.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use dcgan_core::choice::{self, Choice};
 use dcgan_core::{atomic, grid, latent};
 use dcgan_train::config::{DeviceKind, TrainConfig, whole};
 use dcgan_train::device::{self, OnDevice};
 use dcgan_train::engine::Engine;
 use dcgan_train::kernels::recycler::Recycler;
 use dcgan_train::progress::Progress;
+use dcgan_train::recalibrate::{self, recalibrate_checkpoint};
 use dcgan_train::sampler::sample_checkpoint;
 use dcgan_train::trainer::train;
 
@@ -44,11 +47,34 @@ const MAX_IMAGES: u64 = 10_000;
 enum Command {
     /// Draws a grid of images from a generator's checkpoint
     Sample(SampleArgs),
+    /// Computes BatchNorm's statistics anew for a generator's weights, and saves it
+    ///
+    /// Those of training belong to weights that have changed since, which shows in the images: with new ones, a
+    /// generator draws as it does in training, but each image depends on its own latent alone.
+    Recalibrate(RecalibrateArgs),
+}
+
+#[derive(clap::Args)]
+struct RecalibrateArgs {
+    /// A generator that dcgan-train saved, or a run's folder of checkpoints
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+    /// The checkpoint to write
+    #[arg(long, value_name = "FILE", default_value = "generator_recalibrated.safetensors")]
+    output: PathBuf,
+    /// Batches of 128 latents to compute them of, up to 10,000; always the same ones
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "32", value_parser = whole::<u64>(1..=10_000))]
+    batches: u64,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 #[derive(clap::Args)]
 struct SampleArgs {
-    /// A generator that dcgan-train saved
+    /// A generator that dcgan-train saved, or a run's folder of checkpoints
+    ///
+    /// Of a folder, the best generator is taken (generator_best.safetensors), else the one of mean weights
+    /// (generator_ema_final.safetensors), else generator_final.safetensors; which one is said.
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
     /// How many images, up to 10,000
@@ -91,6 +117,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Some(Command::Sample(args)) => args.machine.run(Sample(&args)),
+        Some(Command::Recalibrate(args)) => args.machine.run(Recalibrate(&args)),
         None => cli.machine.run(Train { config: &cli.train, quiet: cli.quiet }),
     }
 }
@@ -121,6 +148,32 @@ impl OnDevice for Train<'_> {
     }
 }
 
+/// The checkpoint that `--checkpoint` stands for; which of a folder, is said.
+fn chosen(path: &Path) -> anyhow::Result<Cow<'_, Path>> {
+    let Choice { path, reason } = choice::choose(path)?;
+    if let Some(reason) = reason {
+        writeln!(io::stdout(), "taking {}: {reason}", path.display())
+            .context("cannot print what was chosen")?;
+    }
+    Ok(path)
+}
+
+struct Recalibrate<'a>(&'a RecalibrateArgs);
+
+impl OnDevice for Recalibrate<'_> {
+    type Output = anyhow::Result<()>;
+
+    fn run<E: Engine>(self, device: E::Device, _: &str) -> Self::Output {
+        let RecalibrateArgs { checkpoint, output, batches, .. } = self.0;
+        let checkpoint = chosen(checkpoint)?;
+        atomic::keep_input(&checkpoint, output)?;
+        recalibrate_checkpoint::<E>(&device, &checkpoint, *batches)?.save(output)?;
+        let latents = batches * recalibrate::BATCH_SIZE as u64;
+        let line = format!("wrote {}: BatchNorm's statistics of {latents} latents", output.display());
+        writeln!(io::stdout(), "{line}").context("cannot print the summary")
+    }
+}
+
 struct Sample<'a>(&'a SampleArgs);
 
 impl OnDevice for Sample<'_> {
@@ -128,11 +181,12 @@ impl OnDevice for Sample<'_> {
 
     fn run<E: Engine>(self, device: E::Device, _: &str) -> Self::Output {
         let args = self.0;
-        atomic::keep_input(&args.checkpoint, &args.output)?;
+        let checkpoint = chosen(&args.checkpoint)?;
+        atomic::keep_input(&checkpoint, &args.output)?;
         grid::check_png_name(&args.output)?;
         let latents =
             |spec: &dcgan_core::GeneratorSpec| latent::latents(args.seed, args.num_images, spec.latent);
-        let images = sample_checkpoint::<E>(&device, &args.checkpoint, latents)?;
+        let images = sample_checkpoint::<E>(&device, &checkpoint, latents)?;
         let columns = args.columns.unwrap_or_else(|| grid::square_columns(args.num_images));
         grid::save_png(&grid::grid(images.view(), columns), &args.output)?;
         let (_, _, height, width) = images.dim();

@@ -47,18 +47,14 @@ pub fn sample_checkpoint<E: Engine>(
     latents: impl FnOnce(&GeneratorSpec) -> ndarray::Array2<f32>,
 ) -> Result<Array4<f32>, TrainError> {
     let (spec, checkpoint) = Checkpoint::load_generator(path)?;
-    let arch = find(&spec).ok_or_else(|| TrainError::UnknownArchitecture {
-        path: path.to_owned(),
-        found: format!("latent {}, widths {:?}, {} channels", spec.latent, spec.widths, spec.channels),
-        known: Arch::ALL.iter().map(|arch| arch.name()).collect::<Vec<_>>().join(", "),
-    })?;
+    let arch = architecture(&spec, path)?;
     let latents = latents(&spec);
     let images = arch.run(Sample::<E> { device, state: &checkpoint.tensors, latents: latents.view() });
     images.map_err(TrainError::device)
 }
 
 /// The architecture of the table that has the sizes of a spec, whatever the file calls it.
-fn find(spec: &GeneratorSpec) -> Option<Arch> {
+pub(crate) fn architecture(spec: &GeneratorSpec, path: &Path) -> Result<Arch, TrainError> {
     struct Matches<'a>(&'a GeneratorSpec);
     impl ForArchitecture for Matches<'_> {
         type Output = bool;
@@ -66,7 +62,12 @@ fn find(spec: &GeneratorSpec) -> Option<Arch> {
             A::generator(&self.0.arch) == *self.0
         }
     }
-    Arch::ALL.iter().copied().find(|arch| arch.run(Matches(spec)))
+    let found = Arch::ALL.iter().copied().find(|arch| arch.run(Matches(spec)));
+    found.ok_or_else(|| TrainError::UnknownArchitecture {
+        path: path.to_owned(),
+        found: format!("latent {}, widths {:?}, {} channels", spec.latent, spec.widths, spec.channels),
+        known: Arch::ALL.iter().map(|arch| arch.name()).collect::<Vec<_>>().join(", "),
+    })
 }
 
 struct Sample<'a, E: Engine> {

@@ -10,3 +10,6 @@ pub const SHUFFLE: u64 = 3;
 pub const DRAWING: u64 = 4;
 /// Vectors of spectral normalisation; the index is the network's.
 pub const SINGULAR: u64 = 5;
+/// Latents that BatchNorm's statistics are computed of; the index is the batch's and the seed 0, so that they are the
+/// same for all generators.
+pub const CALIBRATION: u64 = 6;

@@ -54,7 +54,11 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn help_says_what_each_flag_does() {
     let folder = TempDir::new().unwrap();
-    for (name, arguments) in [("help", &["--help"][..]), ("help_sample", &["sample", "--help"])] {
+    for (name, arguments) in [
+        ("help", &["--help"][..]),
+        ("help_sample", &["sample", "--help"]),
+        ("help_recalibrate", &["recalibrate", "--help"]),
+    ] {
         let output = program(&folder).args(arguments).output().unwrap();
         insta::assert_snapshot!(name, String::from_utf8(output.stdout).unwrap());
     }
@@ -206,6 +210,8 @@ fn wrong_flags_are_usage_errors() {
         ("--lr-g", "inf"),
         ("--lr-decay-from", "1"),
         ("--lr-decay-from", "-0.5"),
+        ("--ema", "1"),
+        ("--ema", "-0.1"),
         ("--threads", "0"),
         ("--arch", "dcgan65"),
         ("--dataset", "imagenet"),

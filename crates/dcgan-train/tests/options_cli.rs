@@ -3,6 +3,7 @@
 use std::fs;
 
 use assert_cmd::Command;
+use dcgan_core::TensorData;
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::spec::NetworkSpec;
 use serde_json::json;
@@ -98,4 +99,61 @@ fn a_spectrally_normalised_discriminator_is_saved_with_its_vectors() {
     assert!(
         checkpoint.tensors.contains_key("conv3.weight_u") && checkpoint.tensors.contains_key("fc.weight_v")
     );
+}
+
+#[test]
+fn the_mean_of_the_generators_weights_has_files_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let flags = ["--dataset", "shapes", "--max-steps", "3", "--ema", "0.9"];
+    let (text, code) = run(&folder, &flags);
+    assert!(code == 0 && text.contains("saved checkpoints/generator_ema_final.safetensors"), "{text}");
+    let load = |name: &str| Checkpoint::load_generator(&folder.path().join(name)).unwrap().1;
+    let [last, mean] =
+        ["final", "ema_final"].map(|when| load(&format!("checkpoints/generator_{when}.safetensors")));
+    // Training does not notice.
+    assert!(last.tensors == trained("generator", &["--max-steps", "3"]).tensors);
+    assert_eq!(mean.record.options["ema"], json!(0.9));
+    assert!(mean.tensors["fc.weight"] != last.tensors["fc.weight"]);
+
+    // Its statistics are those of the command, which the folder is enough for.
+    let command = |arguments: &[&str]| {
+        let mut command = Command::cargo_bin("dcgan-train").unwrap();
+        let output = command.current_dir(folder.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let printed = command(&["recalibrate", "--checkpoint", "checkpoints", "--output", "mean.safetensors"]);
+    let chosen = "taking checkpoints/generator_ema_final.safetensors: the mean of the generator's weights";
+    assert!(printed.contains(chosen) && printed.contains("4096 latents"), "{printed}");
+    assert!(load("mean.safetensors").tensors == mean.tensors);
+    let printed = command(&["sample", "--checkpoint", "checkpoints"]);
+    assert!(printed.contains(chosen) && printed.contains("wrote generated.png"), "{printed}");
+}
+
+#[test]
+fn a_generators_statistics_are_computed_anew() {
+    let folder = TempDir::new().unwrap();
+    let (text, code) = run(&folder, &["--dataset", "shapes", "--max-steps", "3"]);
+    assert_eq!(code, 0, "{text}");
+    let input = "checkpoints/generator_final.safetensors";
+    let load = |name: &str| Checkpoint::load_generator(&folder.path().join(name)).unwrap().1;
+    let recalibrated = |batches: &str, output: &str| {
+        let mut command = Command::cargo_bin("dcgan-train").unwrap();
+        command.current_dir(folder.path()).args(["recalibrate", "--checkpoint", input]);
+        command.args(["--batches", batches, "--output", output]).assert()
+    };
+    for output in ["a.safetensors", "b.safetensors"] {
+        recalibrated("3", output).success();
+    }
+    let (before, after) = (load(input), load("a.safetensors"));
+    assert!(after.tensors == load("b.safetensors").tensors);
+    for (name, data) in &after.tensors {
+        let is_statistic = name.contains("running") || name.ends_with("num_batches_tracked");
+        assert_eq!(*data != before.tensors[name], is_statistic, "{name}");
+    }
+    assert_eq!(after.tensors["bn1.num_batches_tracked"], TensorData::Count(3));
+    assert_eq!(after.record.options["recalibrated_batches"], json!(3));
+    recalibrated("2", input).code(1);
+    recalibrated("0", "c.safetensors").code(2);
+    assert!(load(input).tensors == before.tensors);
 }

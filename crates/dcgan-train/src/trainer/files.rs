@@ -11,11 +11,13 @@ use super::record::record;
 use super::run::Run;
 use crate::arch::Architecture;
 use crate::config::TrainConfig;
-use crate::engine::Engine;
+use crate::engine::{DeviceResult, Engine};
 use crate::error::TrainError;
 use crate::event::Event;
 use crate::plot;
+use crate::recalibrate::{self, recalibrate};
 use crate::sampler::sample;
+use crate::state::{self, StateDict};
 
 /// Images of a sample grid.
 const GRID_IMAGES: usize = 64;
@@ -32,14 +34,26 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             spectral_norm: self.config.spectral_norm,
             ..A::discriminator(self.name)
         });
-        let networks =
-            [(generator, self.gan.generator_state()), (discriminator, self.gan.discriminator_state())];
-        for (spec, tensors) in networks {
-            let path = self.config.checkpoint_dir.join(format!("{}_{when}.safetensors", spec.kind()));
+        let mut networks = vec![
+            ("generator", generator.clone(), self.gan.generator_state()),
+            ("discriminator", discriminator, self.gan.discriminator_state()),
+        ];
+        if let Some(tensors) = self.mean_generator().map_err(TrainError::device)? {
+            networks.push(("generator_ema", generator, tensors));
+        }
+        for (network, spec, tensors) in networks {
+            let path = self.config.checkpoint_dir.join(format!("{network}_{when}.safetensors"));
             let checkpoint = Checkpoint { spec, record: record(self.config, &self.position), tensors };
             self.saved(path.clone(), checkpoint.save(&path))?;
         }
         Ok(())
+    }
+
+    /// The generator of mean weights, with BatchNorm's statistics for these, if there is one.
+    fn mean_generator(&mut self) -> DeviceResult<Option<StateDict>, E> {
+        let Some(mut generator) = self.gan.mean_generator()? else { return Ok(None) };
+        recalibrate::<A, E>(self.gan.device(), &mut generator, recalibrate::BATCHES)?;
+        Ok(Some(state::state_dict::<E, _>(&mut generator)))
     }
 
     /// Saves the pictures of an epoch.

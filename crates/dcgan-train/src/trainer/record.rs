@@ -25,6 +25,7 @@ pub(super) fn options(config: &TrainConfig) -> Vec<(&'static str, Value)> {
         ("real_label", gan.real_label.into()),
         ("fake_label", gan.fake_label.into()),
         ("spectral_norm", gan.spectral_norm.into()),
+        ("ema", gan.ema.into()),
         ("seed", config.seed.into()),
     ]
 }

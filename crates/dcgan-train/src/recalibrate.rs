@@ -1,0 +1,171 @@
+//! BatchNorm's statistics, computed anew for the weights that a network has.
+//!
+//! The running statistics of training are those of weights that have changed since, and of batches with real numbers
+//! of latents in them; a mean of weights has none at all. A generator draws with them: where they are not those of its
+//! weights, its images are too dark, too bright or washed out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dcgan_core::checkpoint::Checkpoint;
+use dcgan_core::rng::Rng;
+use dcgan_core::spec::BATCH_NORM_MOMENTUM;
+use dfdx::prelude::*;
+
+use crate::arch::{Architecture, ForArchitecture};
+use crate::batch::random_latents;
+use crate::engine::{Array, DeviceError, DeviceResult, Engine, Wanted};
+use crate::error::TrainError;
+use crate::layers::{FIRST_CONVOLUTION, Layer, Visitor};
+use crate::sampler::architecture;
+use crate::state::{self, StateDict};
+use crate::streams;
+
+/// Batches that are enough for three digits of the statistics.
+pub const BATCHES: u64 = 32;
+/// Latents a batch.
+pub const BATCH_SIZE: usize = 128;
+
+/// Gives a generator the statistics of `batches` batches of [`BATCH_SIZE`] latents, the same ones each time.
+///
+/// # Errors
+/// If the device fails.
+pub fn recalibrate<A: Architecture, E: Engine>(
+    device: &E::Device,
+    generator: &mut A::Generator<E>,
+    batches: u64,
+) -> DeviceResult<(), E> {
+    let latents = |batch| {
+        let mut rng = Rng::stream(0, streams::CALIBRATION, batch);
+        random_latents::<A, E>(device, &mut rng, BATCH_SIZE)
+    };
+    use_statistics_of::<E, _>(generator, (0..batches).map(latents))
+}
+
+/// Replaces a network's running statistics by the means of those of some batches, each batch being normalised with
+/// its own, and its count of batches by theirs.
+///
+/// PyTorch equivalent: `torch.optim.swa_utils.update_bn(batches, module)`: `momentum = None`, reset, forward passes.
+///
+/// # Errors
+/// If the device fails, and those of `batches`.
+pub fn use_statistics_of<E: Engine, L: Layer<E>>(
+    network: &mut L,
+    batches: impl IntoIterator<Item = DeviceResult<Array<L::Input, E>, E>>,
+) -> DeviceResult<(), E> {
+    let mut statistics = Statistics { sums: BTreeMap::new(), batches: 0 };
+    for batch in batches {
+        network.visit(FIRST_CONVOLUTION, &mut Forget)?;
+        network.train(batch?, Wanted::NOTHING)?;
+        network.visit(FIRST_CONVOLUTION, &mut Gather(&mut statistics))?;
+        statistics.batches += 1;
+    }
+    network.visit(FIRST_CONVOLUTION, &mut Replace(&statistics))
+}
+
+/// [`recalibrate`] of a generator's checkpoint: the same weights with other statistics, and a record that says so.
+///
+/// # Errors
+/// If the file is no generator of an architecture in the table, or the device fails.
+pub fn recalibrate_checkpoint<E: Engine>(
+    device: &E::Device,
+    path: &Path,
+    batches: u64,
+) -> Result<Checkpoint, TrainError> {
+    let (spec, mut checkpoint) = Checkpoint::load_generator(path)?;
+    let computation = Recalibrate::<E> { device, state: &checkpoint.tensors, batches };
+    checkpoint.tensors = architecture(&spec, path)?.run(computation).map_err(TrainError::device)?;
+    checkpoint.record.options.insert("recalibrated_batches".to_owned(), batches.into());
+    Ok(checkpoint)
+}
+
+struct Recalibrate<'a, E: Engine> {
+    device: &'a E::Device,
+    state: &'a StateDict,
+    batches: u64,
+}
+
+impl<E: Engine> ForArchitecture for Recalibrate<'_, E> {
+    type Output = DeviceResult<StateDict, E>;
+
+    fn run<A: Architecture>(self, _: &'static str) -> Self::Output {
+        let mut generator = state::from_state_dict::<E, A::Generator<E>>(self.device, self.state)?;
+        recalibrate::<A, E>(self.device, &mut generator, self.batches)?;
+        Ok(state::state_dict::<E, _>(&mut generator))
+    }
+}
+
+/// Sums of the statistics by name, in `f64`, over so many batches.
+struct Statistics {
+    sums: BTreeMap<String, Vec<f64>>,
+    batches: u64,
+}
+
+/// Sets the running statistics to 0: what a training pass leaves there then is its batch's share alone.
+struct Forget;
+
+impl<E: Engine> Visitor<E> for Forget {
+    type Error = DeviceError<E>;
+
+    fn parameter<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
+        Ok(())
+    }
+
+    fn statistic<S: Shape>(&mut self, _: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        *tensor = tensor.device().try_zeros_like(tensor.shape())?;
+        Ok(())
+    }
+
+    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
+        Ok(())
+    }
+}
+
+/// Adds the statistics of the pass behind [`Forget`].
+struct Gather<'a>(&'a mut Statistics);
+
+impl<E: Engine> Visitor<E> for Gather<'_> {
+    type Error = DeviceError<E>;
+
+    fn parameter<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
+        Ok(())
+    }
+
+    fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        let mut values = vec![0.0; tensor.shape().num_elements()];
+        E::read(tensor, &mut values);
+        let sums = self.0.sums.entry(name.to_owned()).or_insert_with(|| vec![0.0; values.len()]);
+        let share = f64::from(BATCH_NORM_MOMENTUM);
+        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value) / share);
+        Ok(())
+    }
+
+    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
+        Ok(())
+    }
+}
+
+/// Puts the means in the place of the running statistics, where there was a batch.
+struct Replace<'a>(&'a Statistics);
+
+impl<E: Engine> Visitor<E> for Replace<'_> {
+    type Error = DeviceError<E>;
+
+    fn parameter<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
+        Ok(())
+    }
+
+    fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        let Some(sums) = self.0.sums.get(name) else { return Ok(()) };
+        let means = sums.iter().map(|sum| (sum / self.0.batches as f64) as f32).collect();
+        *tensor = tensor.device().try_tensor_from_vec(means, *tensor.shape())?;
+        Ok(())
+    }
+
+    fn count(&mut self, _: &str, count: &mut u64) -> DeviceResult<(), E> {
+        if self.0.batches > 0 {
+            *count = self.0.batches;
+        }
+        Ok(())
+    }
+}
