@@ -22,6 +22,41 @@ pub fn square_columns(count: usize) -> usize {
     (1..).find(|side| side * side >= count).unwrap_or(1)
 }
 
+/// How images are laid out in a grid.
+///
+/// ```
+/// use dcgan_core::grid::GridConfig;
+/// assert_eq!(GridConfig::square(16), GridConfig { columns: 4, padding: 2, scale: 1 });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GridConfig {
+    /// Images a row, from 1.
+    pub columns: usize,
+    /// Black pixels between and around the images.
+    pub padding: usize,
+    /// Pixels that stand for each pixel of an image, in each direction, from 1.
+    pub scale: usize,
+}
+
+impl GridConfig {
+    /// The usual grid of `count` images: as square as it can be.
+    pub fn square(count: usize) -> Self {
+        Self { columns: square_columns(count), padding: PADDING, scale: 1 }
+    }
+
+    /// Width and height of the picture of `count` images of `[height, width]`; `None` if they overflow.
+    pub fn size(&self, count: usize, [height, width]: [usize; 2]) -> Option<(usize, usize)> {
+        let columns = self.columns.min(count.max(1));
+        let side = |cells: usize, size: usize| {
+            size.checked_mul(self.scale)?
+                .checked_add(self.padding)?
+                .checked_mul(cells)?
+                .checked_add(self.padding)
+        };
+        Some((side(columns, width)?, side(count.div_ceil(columns), height)?))
+    }
+}
+
 /// Lays images `[N, C, H, W]` in [-1, 1] out row by row, `columns` a row, on black.
 ///
 /// PyTorch equivalent: `torchvision.utils.make_grid(images, nrow=columns, padding=2)` of images in that range.
@@ -29,18 +64,33 @@ pub fn square_columns(count: usize) -> usize {
 /// # Panics
 /// If `columns` is 0, or the images have neither one nor three channels.
 pub fn grid(images: ArrayView4<f32>, columns: usize) -> DynamicImage {
+    grid_as(images, &GridConfig { columns, padding: PADDING, scale: 1 })
+}
+
+/// Lays images `[N, C, H, W]` in [-1, 1] out row by row, on black.
+///
+/// # Panics
+/// If columns or scale are 0, or the images have neither one nor three channels.
+pub fn grid_as(images: ArrayView4<f32>, config: &GridConfig) -> DynamicImage {
     let (count, channels, height, width) = images.dim();
+    let GridConfig { columns, padding, scale } = *config;
     assert!(columns > 0, "a grid needs at least one column");
+    assert!(scale > 0, "a pixel is drawn as at least one");
     assert!(matches!(channels, 1 | 3), "images have 1 or 3 channels, these have {channels}");
     let columns = columns.min(count.max(1));
-    let rows = count.div_ceil(columns);
-    let side = |cells: usize, size: usize| cells * (size + PADDING) + PADDING;
-    let (grid_width, grid_height) = (side(columns, width), side(rows, height));
+    let (grid_width, grid_height) =
+        config.size(count, [height, width]).expect("a picture that fits in memory");
+    let corner = |cell: usize, size: usize| cell * (size * scale + padding) + padding;
     let mut bytes = vec![0; grid_width * grid_height * channels];
     for ((n, c, y, x), value) in images.indexed_iter() {
-        let grid_y = side(n / columns, height) + y;
-        let grid_x = side(n % columns, width) + x;
-        bytes[(grid_y * grid_width + grid_x) * channels + c] = pixels::to_u8(*value);
+        let value = pixels::to_u8(*value);
+        let left = corner(n % columns, width) + x * scale;
+        let top = corner(n / columns, height) + y * scale;
+        for row in top..top + scale {
+            for column in left..left + scale {
+                bytes[(row * grid_width + column) * channels + c] = value;
+            }
+        }
     }
     picture(grid_width, grid_height, channels, bytes)
 }
@@ -113,5 +163,23 @@ mod tests {
         let picture = grid(images.view(), 8).into_rgb8();
         assert_eq!(picture.dimensions(), (6, 6));
         assert_eq!(picture.get_pixel(3, 3).0, [0, 128, 255]);
+    }
+
+    /// Two pixels, drawn as 3x3 each, a pixel apart from the next image.
+    #[test]
+    fn a_scale_repeats_pixels_and_the_padding_is_not_scaled() {
+        let images =
+            Array4::from_shape_fn((2, 1, 1, 2), |(n, _, _, x)| pixels::from_u8((50 * (2 * n + x + 1)) as u8));
+        let config = GridConfig { columns: 2, padding: 1, scale: 3 };
+        assert_eq!(config.size(2, [1, 2]), Some((15, 5)));
+        let picture = grid_as(images.view(), &config).into_luma8();
+        assert_eq!(picture.dimensions(), (15, 5));
+        let row = [0, 50, 50, 50, 100, 100, 100, 0, 150, 150, 150, 200, 200, 200, 0];
+        for y in 0..5 {
+            let expected = if (1..4).contains(&y) { row } else { [0; 15] };
+            let found: Vec<_> = (0..15).map(|x| picture.get_pixel(x, y).0[0]).collect();
+            assert_eq!(found, expected, "row {y}");
+        }
+        assert_eq!(GridConfig { scale: usize::MAX, ..config }.size(2, [1, 2]), None);
     }
 }

@@ -6,6 +6,7 @@
 //! - [`seal`]: a checksum inside the file that it covers
 //! - [`state_dict`]: a network of another program, in a file that does not
 //! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
+//! - [`interpolation`]: latents between latents
 //! - [`metadata`] and [`description`]: what an exported model says of itself, by name and by meaning
 //! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
 //! - `metric`, with the feature of this name: how far generated images are from real ones
@@ -21,6 +22,7 @@ pub mod choice;
 pub mod description;
 pub mod grid;
 pub mod input;
+pub mod interpolation;
 pub mod latent;
 pub mod metadata;
 #[cfg(feature = "metric")]
