@@ -38,6 +38,7 @@ pub fn tract() -> Engine {
 }
 
 fn start(choice: EngineChoice, library: Option<PathBuf>) -> Engine {
-    let engine = Engine::start(&EngineConfig { choice, library, threads: None }).map_err(anyhow::Error::new);
+    let engine = Engine::start(&EngineConfig { choice, library, threads: None, ..EngineConfig::default() })
+        .map_err(anyhow::Error::new);
     engine.unwrap_or_else(|error| panic!("{error:#}"))
 }

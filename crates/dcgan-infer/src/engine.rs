@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProvider};
 use ort::sys::OrtApi;
 
 use crate::library::{LibraryError, OnnxRuntime};
@@ -24,6 +25,18 @@ pub enum EngineChoice {
     Tract,
 }
 
+/// What ONNX Runtime computes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// An NVIDIA GPU where this ONNX Runtime can use one, the CPU otherwise.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// An NVIDIA GPU, or an error: never the CPU instead.
+    Cuda,
+}
+
 /// How to start an [`Engine`].
 #[derive(Clone, Debug, Default)]
 pub struct EngineConfig {
@@ -31,6 +44,8 @@ pub struct EngineConfig {
     pub choice: EngineChoice,
     /// ONNX Runtime's library, looked for nowhere else if given.
     pub library: Option<PathBuf>,
+    /// What to compute on.
+    pub device: DeviceChoice,
     /// Threads of a generator, as many as cores by default. tract has one whatever is asked for.
     pub threads: Option<NonZeroUsize>,
 }
@@ -39,6 +54,7 @@ pub struct EngineConfig {
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) environment: Environment,
+    pub(crate) device: DeviceChoice,
     pub(crate) threads: Option<NonZeroUsize>,
     name: String,
     description: String,
@@ -75,6 +91,15 @@ pub enum EngineError {
          --engine tract out"
     )]
     NoTract,
+    /// CUDA was asked for, and this engine has none.
+    #[error(
+        "{description} has no CUDA: name the library of a build that has it, such as that of the PyPI package \
+         onnxruntime-gpu, with --onnxruntime, or compute with --device cpu"
+    )]
+    NoCuda {
+        /// Which engine.
+        description: String,
+    },
     /// An engine was started before.
     #[error("an engine runs in this process already, and there can be only one: share it")]
     AlreadyStarted,
@@ -108,7 +133,19 @@ impl Engine {
             (None, EngineChoice::Tract) => Self::embedded()?,
             (None, _) => return Err(EngineError::NoOnnxRuntime { passed_over: warnings }),
         };
-        Ok(Self { threads: config.threads, warnings, ..engine })
+        let device = engine.device_for(config.device)?;
+        Ok(Self { device, threads: config.threads, warnings, ..engine })
+    }
+
+    /// What is computed on, of what the engine has at all.
+    fn device_for(&self, choice: DeviceChoice) -> Result<DeviceChoice, EngineError> {
+        let has_cuda = || self.name != TRACT && CUDA::is_available().unwrap_or(false);
+        match choice {
+            DeviceChoice::Cpu => Ok(DeviceChoice::Cpu),
+            _ if has_cuda() => Ok(choice),
+            DeviceChoice::Auto => Ok(DeviceChoice::Cpu),
+            DeviceChoice::Cuda => Err(EngineError::NoCuda { description: self.description.clone() }),
+        }
     }
 
     /// Starts an ONNX Runtime that was found.
@@ -139,7 +176,8 @@ impl Engine {
         }
         match ort::init().with_name("dcgan-infer").with_telemetry(false).build() {
             Ok(environment) => {
-                Ok(Self { environment, threads: None, name, description, warnings: Vec::new() })
+                let (device, warnings) = (DeviceChoice::Cpu, Vec::new());
+                Ok(Self { environment, device, threads: None, name, description, warnings })
             }
             Err(source) => Err(EngineError::Start { description, source }),
         }

@@ -2,6 +2,7 @@
 //!
 //! - [`engine`]: finds ONNX Runtime on the machine, or falls back on the embedded tract
 //! - [`generator`]: turns latents into images; [`model_file`]: what a `.onnx` file says of itself
+//! - [`seeds`]: lists of them; [`output`]: images as files
 //! - [`mod@install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
 //! - [`search`], [`cache`] and [`library`]: where ONNX Runtime is looked for, where that cache is, and the check that
 //!   a shared library is an ONNX Runtime
@@ -25,11 +26,13 @@ pub mod generator;
 pub mod install;
 pub mod library;
 pub mod model_file;
+pub mod output;
 mod pip;
 pub mod search;
+pub mod seeds;
 mod wheel;
 
-pub use engine::{Engine, EngineChoice, EngineConfig, EngineError};
+pub use engine::{DeviceChoice, Engine, EngineChoice, EngineConfig, EngineError};
 pub use generator::{Generator, GeneratorConfig, GeneratorError};
 pub use install::{InstallConfig, InstallError, install};
 pub use model_file::ModelFile;

@@ -13,6 +13,7 @@ fn help_is_as_reviewed() {
         ("help", vec!["--help"]),
         ("help_install", vec!["install", "--help"]),
         ("help_doctor", vec!["doctor", "--help"]),
+        ("help_interpolate", vec!["interpolate", "--help"]),
     ] {
         let output = sandbox.dcgan_infer().args(args).output().unwrap();
         assert!(output.status.success());
@@ -139,11 +140,11 @@ fn a_model_that_is_none_is_named() {
 #[test]
 fn a_model_is_not_overwritten_by_its_samples() {
     let sandbox = Sandbox::new();
-    fs::copy(model(), sandbox.path("g.onnx")).unwrap();
+    fs::copy(model(), sandbox.path("model.png")).unwrap();
     let mut command = sandbox.dcgan_infer();
-    let said = sandbox.stderr_of_failure(command.args(["--model", "g.onnx", "--output", "g.onnx"]), 1);
-    assert!(said.contains("cannot write g.onnx: it is the input itself"), "{said}");
-    assert_eq!(fs::read(sandbox.path("g.onnx")).unwrap(), fs::read(model()).unwrap());
+    let said = sandbox.stderr_of_failure(command.args(["--model", "model.png", "--output", "model.png"]), 1);
+    assert!(said.contains("cannot write model.png: it is the input itself"), "{said}");
+    assert_eq!(fs::read(sandbox.path("model.png")).unwrap(), fs::read(model()).unwrap());
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn an_output_that_cannot_be_written_is_named_and_nothing_is_lost() {
     for (output, problem) in [
         ("folder.png", "this is a folder, a file name was expected"),
         ("file/picture.png", "file is a file, a folder was expected"),
-        ("grid.jpg", "the picture is a PNG file, expected a name that ends in .png"),
+        ("grid.bmp", "expected a name that ends in .png, .webp, .jpg, .npy, .npz"),
     ] {
         let said = sandbox.stderr_of_failure(sandbox.draw().args(["--output", output]), 1);
         assert!(said.ends_with(&format!("dcgan-infer: cannot write {output}: {problem}\n")), "{said}");
@@ -221,6 +222,9 @@ fn a_picture_that_is_too_large_is_refused_before_it_is_drawn() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.draw_with(&fixture("huge_image.onnx"));
     let said = sandbox.stderr_of_failure(command.args(["--num-images", "5"]), 1);
-    assert!(said.contains("dcgan-infer: 5 images of 8192x8192 are more than 268435456 pixels"), "{said}");
+    assert!(
+        said.contains("dcgan-infer: 5 images of 8192x8192 at --scale 1 are more than 268435456 pixels"),
+        "{said}"
+    );
     assert!(said.contains("ask for fewer with --num-images"), "{said}");
 }

@@ -141,7 +141,7 @@ fn weights_in_a_file_of_their_own_are_found_missed_and_kept() {
     assert!(said.starts_with(&start) && said.contains(&format!("{} are needed", whole.len())), "{said}");
     fs::write(sandbox.path(weights), &whole).unwrap();
     open().assert().success();
-    let said = sandbox.stderr_of_failure(open().args(["--output", weights]), 1);
+    let said = sandbox.stderr_of_failure(open().args(["--output", weights, "--format", "png"]), 1);
     assert!(said.contains(&format!("cannot write {weights}: it is the input itself")), "{said}");
     assert_eq!(fs::read(sandbox.path(weights)).unwrap(), whole);
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, ValueEnum};
-use dcgan_infer::{Engine, EngineChoice, EngineConfig, EngineError};
+use dcgan_infer::{DeviceChoice, Engine, EngineChoice, EngineConfig, EngineError};
 
 use super::Cli;
 
@@ -19,6 +19,9 @@ pub struct EngineArgs {
     /// Engine to run the model with; auto is ONNX Runtime if it is found, tract otherwise
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: EngineName,
+    /// What to compute on: cuda is an error where ONNX Runtime cannot use an NVIDIA GPU, auto takes one if it can
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceName,
     /// Threads of ONNX Runtime, as many as cores by default; tract has one
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -31,6 +34,13 @@ enum EngineName {
     #[value(name = "onnxruntime")]
     OnnxRuntime,
     Tract,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DeviceName {
+    Auto,
+    Cpu,
+    Cuda,
 }
 
 impl EngineArgs {
@@ -48,6 +58,11 @@ impl EngineArgs {
         let config = EngineConfig {
             choice,
             library: self.onnxruntime,
+            device: match self.device {
+                DeviceName::Auto => DeviceChoice::Auto,
+                DeviceName::Cpu => DeviceChoice::Cpu,
+                DeviceName::Cuda => DeviceChoice::Cuda,
+            },
             threads: self.threads.and_then(|threads| NonZeroUsize::new(threads.into())),
         };
         let engine = Engine::start(&config)?;

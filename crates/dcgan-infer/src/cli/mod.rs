@@ -4,8 +4,11 @@ mod doctor;
 mod engine;
 mod guard;
 mod install;
+mod interpolate;
+mod latents;
 mod model;
 mod note;
+mod output;
 mod sample;
 
 use std::process::ExitCode;
@@ -15,6 +18,7 @@ use clap::{Parser, Subcommand};
 use self::doctor::{DoctorArgs, ProbeArgs};
 use self::engine::EngineArgs;
 use self::install::InstallArgs;
+use self::interpolate::InterpolateArgs;
 use self::model::ModelArgs;
 use self::sample::SampleArgs;
 
@@ -31,7 +35,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    sample: Option<SampleArgs>,
+    sample: SampleArgs,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -40,6 +44,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Interpolate(InterpolateArgs),
     Install(InstallArgs),
     Doctor(DoctorArgs),
     Probe(ProbeArgs),
@@ -48,12 +53,12 @@ enum Command {
 impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        match (self.command, self.sample) {
-            (Some(Command::Install(args)), _) => args.run()?,
-            (Some(Command::Doctor(args)), _) => return args.run(),
-            (Some(Command::Probe(args)), _) => args.run()?,
-            (None, Some(args)) => args.run(self.engine, &self.about.into())?,
-            (None, None) => unreachable!("clap asks for --model where there is no subcommand"),
+        match self.command {
+            Some(Command::Interpolate(args)) => args.run()?,
+            Some(Command::Install(args)) => args.run()?,
+            Some(Command::Doctor(args)) => return args.run(),
+            Some(Command::Probe(args)) => args.run()?,
+            None => self.sample.run(self.engine, &self.about.into())?,
         }
         Ok(ExitCode::SUCCESS)
     }

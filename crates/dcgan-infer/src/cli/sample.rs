@@ -1,89 +1,134 @@
-//! `dcgan-infer --model g.onnx`: a grid of samples.
+//! `dcgan-infer --model g.onnx`: images of seeds or latents.
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
-use dcgan_core::latent::latents;
 use dcgan_core::{atomic, grid};
+use dcgan_infer::generator::Device;
+use dcgan_infer::output::{Format, picture, tensor};
 use dcgan_infer::{Generator, GeneratorConfig, ModelFile};
-use ndarray::Array4;
+use ndarray::{Array4, ArrayView4, Axis};
 
 use super::engine::EngineArgs;
 use super::guard::guarded;
+use super::latents::{LatentArgs, Latents, Wanted};
 use super::note::{changed, note};
+use super::output::{OutputArgs, Target};
 
-/// The most images of one picture: they are in memory at once.
-const MAX_IMAGES: i64 = 10_000;
-/// The most pixels of one picture, for the same reason.
-const MAX_PIXELS: usize = 1 << 28;
+/// What images can be written as; PNG where nothing is said.
+const FORMATS: [Format; 5] = [Format::Png, Format::WebP, Format::Jpeg, Format::Npy, Format::Npz];
 
 #[derive(Debug, Args)]
 pub struct SampleArgs {
     /// Generator to draw with, a .onnx file of dcgan-export or of another program
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-    /// Number of images
-    #[arg(long, alias = "num_images", value_name = "N", default_value_t = 16, allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=MAX_IMAGES))]
-    num_images: u32,
-    /// Seed of the first image; image K is the one of seed + K, whatever the other flags are
-    #[arg(long, value_name = "SEED", default_value_t = 0, allow_negative_numbers = true)]
-    seed: u64,
-    /// Picture to write, a PNG file
-    #[arg(long, value_name = "FILE", default_value = "generated.png")]
-    output: PathBuf,
-    /// Images in a row of the picture, by default as many as make it square
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    columns: Option<NonZeroUsize>,
+    // None only beside a subcommand, which has no need of it.
+    #[arg(long, value_name = "FILE", required = true)]
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    latents: LatentArgs,
+    /// Latents that go through the model at once: for speed and memory, no image depends on it; 16 by default
+    #[arg(long, alias = "batch_size", value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=4096))]
+    batch_size: Option<u16>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl SampleArgs {
     pub fn run(self, engine: EngineArgs, about: &GeneratorConfig) -> anyhow::Result<()> {
-        let count = self.num_images as usize;
-        let file = ModelFile::read(&self.model)?;
-        for input in [&self.model].into_iter().chain(file.weights()) {
-            atomic::keep_input(input, &self.output)?;
+        let model = self.model.context("there is no --model")?;
+        let target = self.output.target(&FORMATS)?;
+        let wanted = self.latents.read()?;
+        let file = open(&model, &target)?;
+        if let (Wanted::File(latents, _), Some(output)) = (&wanted, target.file()) {
+            atomic::keep_input(latents, output)?;
         }
-        grid::check_png_name(&self.output)?;
-        if file.is_changed() {
-            drop(writeln!(io::stderr(), "dcgan-infer: {}", changed(&self.model)));
-        }
-        let (generator, images) = draw(file, about, engine, self.seed, count)?;
-        if let Some(note) = note(&generator, images.view()) {
-            drop(writeln!(io::stderr(), "dcgan-infer: {note}"));
-        }
-        let columns = self.columns.map_or_else(|| grid::square_columns(count), NonZeroUsize::get);
-        grid::save_png(&grid::grid(images.view(), columns), &self.output)?;
+        let generator = start(file, about, engine, self.batch_size)?;
         let [_, height, width] = generator.image_shape();
-        let last_seed = self.seed.wrapping_add(count as u64 - 1);
-        let (output, first_seed) = (self.output.display(), self.seed);
-        writeln!(
-            io::stdout(),
-            "wrote {output}: {count} images of {width}x{height}, seeds {first_seed} to {last_seed}"
-        )
-        .context("cannot print the summary")
+        let count = wanted.count();
+        let layout = self.output.grid().layout(count, grid::square_columns(count), [height, width])?;
+        let latents = wanted.latents(generator.latent_size())?;
+        let images = draw(generator, &latents)?;
+        match (&target, target.format()) {
+            (Target::Folder(folder, format), _) => {
+                write_each(folder, *format, &latents, images.view(), &layout)?
+            }
+            (_, Format::Npy) => target.write(&tensor::npy(images.view())?)?,
+            (_, Format::Npz) => target.write(&npz(&latents, images.view())?)?,
+            (_, format) => target.write(&picture::encode(&grid::grid_as(images.view(), &layout), format)?)?,
+        }
+        let (name, origin) = (target.name(), &latents.origin);
+        target.say(&format!("wrote {name}: {count} images of {width}x{height}, {origin}"))
     }
 }
 
-/// Opens the model and draws the images of `count` seeds with it.
-fn draw(
+/// Reads the model's file, and sees to it that it is not written over.
+pub fn open(model: &Path, target: &Target) -> anyhow::Result<ModelFile> {
+    let file = ModelFile::read(model)?;
+    if let Some(output) = target.file() {
+        for input in [model].into_iter().chain(file.weights().iter().map(PathBuf::as_path)) {
+            atomic::keep_input(input, output)?;
+        }
+    }
+    if file.is_changed() {
+        drop(writeln!(io::stderr(), "dcgan-infer: {}", changed(model)));
+    }
+    Ok(file)
+}
+
+/// Starts an engine with the model.
+pub fn start(
     file: ModelFile,
     about: &GeneratorConfig,
     engine: EngineArgs,
-    seed: u64,
-    count: usize,
-) -> anyhow::Result<(Generator, Array4<f32>)> {
+    batch_size: Option<u16>,
+) -> anyhow::Result<Generator> {
     let (engine, model) = (engine.start()?, file.path().to_owned());
-    let mut generator = guarded(engine.name(), &model, || Generator::new(&engine, file, about))?;
-    let [_, height, width] = generator.image_shape();
-    ensure!(
-        height * width * count <= MAX_PIXELS,
-        "{count} images of {width}x{height} are more than {MAX_PIXELS} pixels: ask for fewer with --num-images"
-    );
-    let z = latents(seed, count, generator.latent_size());
-    let images = guarded(engine.name(), &model, || generator.sample(z.view()))?;
-    Ok((generator, images))
+    let generator = guarded(engine.name(), &model, || Generator::new(&engine, file, about))?;
+    if let Device::Cpu { instead_of_cuda: Some(reason) } = generator.device() {
+        drop(writeln!(io::stderr(), "dcgan-infer: note: CUDA cannot be used, the CPU is: {reason}"));
+    }
+    Ok(match batch_size.and_then(|size| NonZeroUsize::new(size.into())) {
+        Some(size) => generator.with_batch(size),
+        None => generator,
+    })
+}
+
+/// The images of latents; what is odd about them is said.
+pub fn draw(mut generator: Generator, latents: &Latents) -> anyhow::Result<Array4<f32>> {
+    let (engine, model) = (generator.engine().to_owned(), generator.path().to_owned());
+    let images = guarded(&engine, &model, || generator.sample(latents.z.view()))?;
+    if let Some(note) = note(&generator, images.view()) {
+        drop(writeln!(io::stderr(), "dcgan-infer: {note}"));
+    }
+    Ok(images)
+}
+
+fn npz(latents: &Latents, images: ArrayView4<f32>) -> anyhow::Result<Vec<u8>> {
+    let seeds = latents.seeds.as_ref().map(|seeds| seeds.as_slice());
+    Ok(tensor::npz(images, latents.z.view(), seeds)?)
+}
+
+/// A file for each image, without a frame around it.
+fn write_each(
+    folder: &Path,
+    format: Format,
+    latents: &Latents,
+    images: ArrayView4<f32>,
+    layout: &grid::GridConfig,
+) -> anyhow::Result<()> {
+    atomic::check_folder(folder)?;
+    let alone = grid::GridConfig { columns: 1, padding: 0, ..*layout };
+    for (name, image) in latents.names().iter().zip(images.axis_chunks_iter(Axis(0), 1)) {
+        let bytes = match format {
+            Format::Npy => tensor::npy(image)?,
+            _ => picture::encode(&grid::grid_as(image, &alone), format)?,
+        };
+        let path = folder.join(format!("{name}.{}", format.extension()));
+        atomic::write(&path, |file| file.write_all(&bytes))?;
+    }
+    Ok(())
 }

@@ -54,6 +54,17 @@ pub enum GeneratorError {
         /// What the engine said.
         source: ort::Error,
     },
+    /// The GPU cannot be used.
+    #[error(
+        "{} cannot be run on CUDA: `dcgan-infer doctor` tells what is missing, --device cpu does without it",
+        path.display()
+    )]
+    Cuda {
+        /// The file.
+        path: PathBuf,
+        /// What the engine said.
+        source: ort::Error,
+    },
     /// An ONNX model, but no generator.
     #[error("{} is no generator of images: expected {expected}, found {found}", path.display())]
     Interface {

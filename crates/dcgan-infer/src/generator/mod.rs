@@ -15,6 +15,7 @@ mod error;
 mod interface;
 mod layout;
 mod range;
+mod session;
 mod tensor;
 
 use std::num::NonZeroUsize;
@@ -24,12 +25,14 @@ use ndarray::{Array2, Array4, ArrayView2, ArrayViewD, ArrayViewMut4, Axis, Zip, 
 use ort::session::Session;
 
 use self::interface::{Input, Output};
-use crate::engine::{Engine, TRACT};
+use self::session::start_session;
+use crate::engine::Engine;
 use crate::model_file::ModelFile;
 
 pub use self::error::{GeneratorError, advice};
 pub use self::layout::Layout;
 pub use self::range::{RangeError, RangeSource, ValueRange};
+pub use self::session::Device;
 
 /// Latents that go through the model at once: 16 took the least time an image of the powers of two up to 64, in both
 /// engines. Larger batches leave the processor's cache, smaller ones waste the time of tract.
@@ -55,6 +58,7 @@ pub struct GeneratorConfig {
 pub struct Generator {
     file: ModelFile,
     engine: String,
+    device: Device,
     session: Session,
     input: Input,
     output: Output,
@@ -87,11 +91,7 @@ impl Generator {
     /// [`Generator::sample`], and its panic cannot leave the C interface that `ort` speaks with it. A panic hook that
     /// ends the process runs before. ONNX Runtime returns an error for them.
     pub fn new(engine: &Engine, file: ModelFile, config: &GeneratorConfig) -> Result<Self, GeneratorError> {
-        let mut session = start_session(engine, &file).map_err(|source| GeneratorError::Model {
-            path: file.path().to_owned(),
-            engine: engine.name().to_owned(),
-            source,
-        })?;
+        let (mut session, device) = start_session(engine, &file)?;
         let input = Input::of(&session, &file, config).map_err(|problem| problem.of(&file))?;
         let output = Output::of(&session, config).map_err(|problem| problem.of(&file))?;
         let shape = match output.shape {
@@ -106,7 +106,7 @@ impl Generator {
         let range =
             interface::value_range(output.element, &file, config).map_err(|problem| problem.of(&file))?;
         let (engine, image) = (engine.name().to_owned(), layout.image(shape));
-        Ok(Self { file, engine, session, input, output, layout, image, range, batch: MAX_BATCH })
+        Ok(Self { file, engine, device, session, input, output, layout, image, range, batch: MAX_BATCH })
     }
 
     /// The same generator with another number of latents that go through the model at once than [`MAX_BATCH`]: it
@@ -118,6 +118,16 @@ impl Generator {
     /// The file that it was read from.
     pub fn path(&self) -> &Path {
         self.file.path()
+    }
+
+    /// The engine's [name](Engine::name).
+    pub fn engine(&self) -> &str {
+        &self.engine
+    }
+
+    /// What it is computed on.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Length of a latent vector.
@@ -180,18 +190,6 @@ impl Generator {
             Ok(())
         })
     }
-}
-
-fn start_session(engine: &Engine, file: &ModelFile) -> ort::Result<Session> {
-    if engine.name() == TRACT && file.weights_are_inputs() {
-        // ort-tract would take the weights for inputs that are asked for, and panic.
-        return Err(ort::Error::new("its weights are inputs too"));
-    }
-    let mut builder = Session::builder(&engine.environment)?;
-    if let Some(threads) = engine.threads {
-        builder = builder.with_intra_threads(threads.get())?;
-    }
-    builder.commit_from_file(file.path())
 }
 
 /// Runs the model and hands its output, of four dimensions, to `read`.

@@ -1,0 +1,72 @@
+//! A model in an engine.
+
+use std::fmt::{self, Display, Formatter};
+
+use ort::ep::CUDA;
+use ort::session::Session;
+
+use super::GeneratorError;
+use crate::engine::{DeviceChoice, Engine, TRACT, with_causes};
+use crate::model_file::ModelFile;
+
+/// What a generator is computed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The CPU.
+    Cpu {
+        /// Why it is not the GPU that this engine knows, if it was to be that by preference.
+        instead_of_cuda: Option<String>,
+    },
+    /// An NVIDIA GPU.
+    Cuda,
+}
+
+impl Display for Device {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu { .. } => "CPU",
+            Self::Cuda => "CUDA",
+        })
+    }
+}
+
+/// Loads a model on the device that was chosen.
+///
+/// A session that was to be on the GPU and is not fails: ONNX Runtime by itself would fall back on the CPU without a
+/// word.
+pub(super) fn start_session(engine: &Engine, file: &ModelFile) -> Result<(Session, Device), GeneratorError> {
+    let cpu = |instead_of_cuda| {
+        let session = load(engine, file, false).map_err(|source| GeneratorError::Model {
+            path: file.path().to_owned(),
+            engine: engine.name().to_owned(),
+            source,
+        })?;
+        Ok((session, Device::Cpu { instead_of_cuda }))
+    };
+    match engine.device {
+        DeviceChoice::Cpu => cpu(None),
+        DeviceChoice::Auto => match load(engine, file, true) {
+            Ok(session) => Ok((session, Device::Cuda)),
+            Err(error) => cpu(Some(with_causes(&error))),
+        },
+        DeviceChoice::Cuda => match load(engine, file, true) {
+            Ok(session) => Ok((session, Device::Cuda)),
+            Err(source) => Err(GeneratorError::Cuda { path: file.path().to_owned(), source }),
+        },
+    }
+}
+
+fn load(engine: &Engine, file: &ModelFile, on_cuda: bool) -> ort::Result<Session> {
+    if engine.name() == TRACT && file.weights_are_inputs() {
+        // ort-tract would take the weights for inputs that are asked for, and panic.
+        return Err(ort::Error::new("its weights are inputs too"));
+    }
+    let mut builder = Session::builder(&engine.environment)?;
+    if let Some(threads) = engine.threads {
+        builder = builder.with_intra_threads(threads.get())?;
+    }
+    if on_cuda {
+        builder = builder.with_execution_providers([CUDA::default().build().error_on_failure()])?;
+    }
+    builder.commit_from_file(file.path())
+}
