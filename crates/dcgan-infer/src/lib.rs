@@ -3,6 +3,7 @@
 //! - [`engine`]: finds ONNX Runtime on the machine, or falls back on the embedded tract
 //! - [`generator`]: turns latents into images; [`model_file`]: what a `.onnx` file says of itself
 //! - [`seeds`]: lists of them; [`output`]: images as files
+//! - [`mod@bench`]: how fast a generator draws
 //! - [`mod@install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
 //! - [`search`], [`cache`] and [`library`]: where ONNX Runtime is looked for, where that cache is, and the check that
 //!   a shared library is an ONNX Runtime
@@ -19,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod bench;
 pub mod cache;
 pub mod doctor;
 pub mod engine;

@@ -14,6 +14,7 @@ fn help_is_as_reviewed() {
         ("help_install", vec!["install", "--help"]),
         ("help_doctor", vec!["doctor", "--help"]),
         ("help_interpolate", vec!["interpolate", "--help"]),
+        ("help_bench", vec!["bench", "--help"]),
     ] {
         let output = sandbox.dcgan_infer().args(args).output().unwrap();
         assert!(output.status.success());

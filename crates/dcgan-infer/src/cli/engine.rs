@@ -44,6 +44,11 @@ enum DeviceName {
 }
 
 impl EngineArgs {
+    /// Threads that were asked for.
+    pub fn threads(&self) -> Option<usize> {
+        self.threads.map(usize::from)
+    }
+
     /// Starts the engine and says on stderr which it is.
     pub fn start(self) -> Result<Engine, EngineError> {
         let choice = match self.engine {

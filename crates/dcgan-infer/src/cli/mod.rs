@@ -1,5 +1,6 @@
 //! The command line: a module for each subcommand, with its flags and what it does.
 
+mod bench;
 mod doctor;
 mod engine;
 mod guard;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::bench::BenchArgs;
 use self::doctor::{DoctorArgs, ProbeArgs};
 use self::engine::EngineArgs;
 use self::install::InstallArgs;
@@ -45,6 +47,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Interpolate(InterpolateArgs),
+    Bench(BenchArgs),
     Install(InstallArgs),
     Doctor(DoctorArgs),
     Probe(ProbeArgs),
@@ -55,6 +58,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Some(Command::Interpolate(args)) => args.run()?,
+            Some(Command::Bench(args)) => args.run()?,
             Some(Command::Install(args)) => args.run()?,
             Some(Command::Doctor(args)) => return args.run(),
             Some(Command::Probe(args)) => args.run()?,

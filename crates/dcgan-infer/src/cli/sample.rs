@@ -73,10 +73,15 @@ pub fn open(model: &Path, target: &Target) -> anyhow::Result<ModelFile> {
             atomic::keep_input(input, output)?;
         }
     }
-    if file.is_changed() {
-        drop(writeln!(io::stderr(), "dcgan-infer: {}", changed(model)));
-    }
+    warn_if_changed(&file);
     Ok(file)
+}
+
+/// Says on stderr if a file is not as it was exported.
+pub fn warn_if_changed(file: &ModelFile) {
+    if file.is_changed() {
+        drop(writeln!(io::stderr(), "dcgan-infer: {}", changed(file.path())));
+    }
 }
 
 /// Starts an engine with the model.

@@ -115,6 +115,11 @@ impl Generator {
         Self { batch, ..self }
     }
 
+    /// The one number of latents that the model takes at once, if it was exported for a single one.
+    pub fn fixed_batch(&self) -> Option<NonZeroUsize> {
+        self.input.fixed_batch.and_then(NonZeroUsize::new)
+    }
+
     /// The file that it was read from.
     pub fn path(&self) -> &Path {
         self.file.path()
