@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::adam::AdamConfig;
 use crate::arch::Arch;
+use crate::augment::Policy;
 use crate::data::{DatasetKind, DownloadConfig};
 use crate::gan::GanConfig;
 use crate::loss::GeneratorLoss;
@@ -64,6 +65,15 @@ pub struct TrainConfig {
     /// The probability that the discriminator learns to give generated images; 0 for no smoothing
     #[arg(long, alias = "fake_label", value_name = "P", allow_negative_numbers = true, default_value = "0.1", value_parser = probability)]
     pub fake_label: f64,
+    /// Mirror each real image, left and right, with probability 1/2
+    #[arg(long)]
+    pub flip: bool,
+    /// Change real and generated images alike at random: color, translation, cutout, or several with commas
+    ///
+    /// DiffAugment, for datasets of few images: the discriminator, which sees changed images only, does not learn
+    /// the real ones by heart. The generator's gradient goes through the changes.
+    #[arg(long, value_name = "LIST")]
+    pub augment: Option<Policy>,
     /// Adam's learning rate, for both networks
     #[arg(long, alias = "learning_rate", value_name = "RATE", allow_negative_numbers = true, default_value = "0.0002", value_parser = learning_rate)]
     pub learning_rate: f64,

@@ -6,8 +6,10 @@
 
 use dfdx::prelude::*;
 
+use crate::augment::Augmentation;
 pub use crate::kernels::activation::Activation;
 pub use crate::kernels::adam::AdamStep;
+use crate::kernels::augment::ImagesShape;
 
 /// Feature maps of `C` channels and side `S`: `[C, S, S, N]`, the batch innermost and of any size.
 pub type MapShape<const C: usize, const S: usize> = (Const<C>, Const<S>, Const<S>, usize);
@@ -84,6 +86,18 @@ impl<const O: usize, const C: usize, E: Engine> Filter<O, C, E> {
     /// What the engine keeps of the weight.
     pub fn kept(&self) -> &E::Kept {
         &self.kept
+    }
+}
+
+/// The sizes of images.
+///
+/// # Panics
+/// If the shape is not `[C, S, S, N]`.
+pub(crate) fn images_shape<X: Shape>(shape: &X) -> ImagesShape {
+    let shape: Vec<usize> = shape.concrete().into();
+    match shape[..] {
+        [channels, side, width, batch] if side == width => ImagesShape { channels, side, batch },
+        _ => panic!("images are [C, S, S, N], not {shape:?}"),
     }
 }
 
@@ -185,6 +199,18 @@ pub trait Engine: Sized + 'static {
         v: &Array<V, Self>,
         wanted: Wanted,
     ) -> DeviceResult<(Array<X, Self, T>, Array<W, Self>), Self>;
+
+    /// Changes images `[C, S, S, N]` as it was drawn for each of them.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    ///
+    /// # Panics
+    /// If these are no such images, or not as many as `changes`.
+    fn augment<X: Shape, T: Tape<f32, Self::Device>>(
+        images: Array<X, Self, T>,
+        changes: &Augmentation,
+    ) -> DeviceResult<Array<X, Self, T>, Self>;
 
     /// One step of Adam on one parameter and its moments.
     ///

@@ -4,6 +4,7 @@ use dfdx::prelude::*;
 
 use crate::adam::{Adam, AdamConfig};
 use crate::arch::Architecture;
+use crate::augment::Augmentation;
 use crate::ema::Ema;
 use crate::engine::{Array, DeviceResult, Engine, Grads, Wanted};
 use crate::init::{self, initialised};
@@ -44,8 +45,37 @@ impl Default for GanConfig {
     }
 }
 
-/// Real images and latents of an update of the discriminator.
-pub type Round<A, E> = (Array<<A as Architecture>::Images, E>, Array<<A as Architecture>::Latents, E>);
+/// Real images of an update of the discriminator, changed already if they are to be, and the generated ones.
+pub type Round<A, E> = (Array<<A as Architecture>::Images, E>, Fake<A, E>);
+
+/// What generated images are made of.
+pub struct Fake<A: Architecture, E: Engine> {
+    /// `[latent, N]`.
+    pub latents: Array<A::Latents, E>,
+    /// What is done to the images before the discriminator sees them.
+    pub changes: Option<Augmentation>,
+}
+
+impl<A: Architecture, E: Engine> From<Array<A::Latents, E>> for Fake<A, E> {
+    /// Images that stay as they are.
+    fn from(latents: Array<A::Latents, E>) -> Self {
+        Self { latents, changes: None }
+    }
+}
+
+/// Images as they were drawn to be changed, if they were.
+///
+/// # Errors
+/// If the device fails.
+pub fn changed<E: Engine, X: Shape, T: Tape<f32, E::Device>>(
+    images: Array<X, E, T>,
+    changes: Option<&Augmentation>,
+) -> DeviceResult<Array<X, E, T>, E> {
+    match changes {
+        Some(changes) => E::augment(images, changes),
+        None => Ok(images),
+    }
+}
 
 /// What a step says of itself: of the discriminator, means over its updates.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -142,11 +172,10 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         latents: [Array<A::Latents, E>; 2],
     ) -> DeviceResult<StepStats, E> {
         let [for_discriminator, for_generator] = latents;
-        self.step_rounds([Ok((real, for_discriminator))], for_generator)
+        self.step_rounds([Ok((real, for_discriminator.into()))], for_generator)
     }
 
-    /// One step: an update of the discriminator for each of `rounds`, which are real images `[C, S, S, N]` and
-    /// latents `[latent, N]`, and then one of the generator.
+    /// One step: an update of the discriminator for each of `rounds`, and then one of the generator.
     ///
     /// # Errors
     /// If the device fails, and those of `rounds`.
@@ -156,12 +185,12 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     pub fn step_rounds(
         &mut self,
         rounds: impl IntoIterator<Item = DeviceResult<Round<A, E>, E>>,
-        for_generator: Array<A::Latents, E>,
+        for_generator: impl Into<Fake<A, E>>,
     ) -> DeviceResult<StepStats, E> {
         let (mut sums, mut count) = ([0.0; 3], 0.0);
         for round in rounds {
-            let (real, latents) = round?;
-            let (loss_d, d_x, d_g_z) = self.step_discriminator(real, latents)?;
+            let (real, fake) = round?;
+            let (loss_d, d_x, d_g_z) = self.step_discriminator(real, fake)?;
             sums.iter_mut().zip([loss_d, d_x, d_g_z]).for_each(|(sum, value)| *sum += value);
             count += 1.0;
         }
@@ -179,9 +208,10 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     pub fn discriminator_gradients(
         &mut self,
         real: Array<A::Images, E>,
-        latents: Array<A::Latents, E>,
+        fake: impl Into<Fake<A, E>>,
     ) -> DeviceResult<(Grads<E>, [f32; 3]), E> {
-        let fake = self.generator.train(latents, Wanted::NOTHING)?;
+        let Fake { latents, changes } = fake.into();
+        let fake = changed::<E, _, _>(self.generator.train(latents, Wanted::NOTHING)?, changes.as_ref())?;
         // The gradients of the first pass are handed to the second, which adds to them: the first one's
         // activations are gone by then.
         let grads = Grads::<E>::leaky();
@@ -194,8 +224,10 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn generator_gradients(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<(Grads<E>, f32), E> {
+    pub fn generator_gradients(&mut self, fake: impl Into<Fake<A, E>>) -> DeviceResult<(Grads<E>, f32), E> {
+        let Fake { latents, changes } = fake.into();
         let fake = self.generator.train(latents.traced(Grads::<E>::leaky()), Wanted::PARAMETERS)?;
+        let fake = changed::<E, _, _>(fake, changes.as_ref())?;
         let logits = self.discriminator.train(fake, Wanted::INPUT)?;
         let loss = self.config.generator_loss.of::<E, _>(logits, self.config.real_label)?;
         let value = scalar::<E, _>(&loss);
@@ -247,9 +279,9 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     pub fn step_discriminator(
         &mut self,
         real: Array<A::Images, E>,
-        latents: Array<A::Latents, E>,
+        fake: impl Into<Fake<A, E>>,
     ) -> DeviceResult<(f32, f32, f32), E> {
-        let (grads, [loss, d_x, d_g_z]) = self.discriminator_gradients(real, latents)?;
+        let (grads, [loss, d_x, d_g_z]) = self.discriminator_gradients(real, fake)?;
         self.adam_d.step(&mut self.discriminator, grads, self.learning_rate_factor)?;
         Ok((loss, d_x, d_g_z))
     }
@@ -258,8 +290,8 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn step_generator(&mut self, latents: Array<A::Latents, E>) -> DeviceResult<f32, E> {
-        let (grads, loss) = self.generator_gradients(latents)?;
+    pub fn step_generator(&mut self, fake: impl Into<Fake<A, E>>) -> DeviceResult<f32, E> {
+        let (grads, loss) = self.generator_gradients(fake)?;
         self.adam_g.step(&mut self.generator, grads, self.learning_rate_factor)?;
         if let Some(ema) = &mut self.ema {
             ema.update(&mut self.generator)?;

@@ -6,7 +6,7 @@
 //! - [`engine`]: what a device computes; [`native`] with the kernels, [`portable`] in dfdx's operations
 //! - [`layers`]: the networks' layers, typed by their sizes; [`arch`]: the table of architectures
 //! - [`loss`], [`adam`], [`gan`]: one training step; [`schedule`]: its learning rates
-//! - [`data`]: images in batches; [`batch`]: batches as tensors
+//! - [`data`]: images in batches; [`batch`]: batches as tensors; [`augment`]: random changes to them
 //! - [`trainer`]: a whole run as a [`config`] says, with [`event`]s and [`metrics`]
 //! - [`progress`]: what people see of it while it goes on; [`plot`]: the picture of its losses, smoothed by a
 //!   [`moving_average`]
@@ -15,6 +15,7 @@
 
 pub mod adam;
 pub mod arch;
+pub mod augment;
 pub mod batch;
 pub mod config;
 pub mod data;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use dfdx::prelude::*;
 
+use crate::augment::Augmentation;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, Grads, MapShape, Norm,
-    Normalised, Statistics, Wanted,
+    Normalised, Statistics, Wanted, images_shape,
 };
 use crate::kernels::activation;
 use crate::kernels::adam;
+use crate::kernels::augment;
 use crate::kernels::batch_norm::{self, Moments};
 use crate::kernels::conv::{self, ConvShape, Kept, Method, Weight};
 use crate::kernels::linear::{self, LinearShape};
@@ -151,6 +153,21 @@ impl Engine for Native {
             });
         }
         Ok((x.put_tape(tape), normal))
+    }
+
+    fn augment<X: Shape, T: Tape<f32, Cpu>>(
+        images: Array<X, Self, T>,
+        changes: &Augmentation,
+    ) -> DeviceResult<Array<X, Self, T>, Self> {
+        let (x, mut tape) = images.split_tape();
+        let shape = images_shape(x.shape());
+        let y = x.device().try_tensor_from_vec(augment::forward(shape, lend(&x), changes), *x.shape())?;
+        let (output, changes) = (y.clone(), changes.clone());
+        tape.add_backward_op(move |grads| {
+            let gradient = take(grads, &output)?;
+            give(grads, &x, || augment::backward(shape, &gradient, &changes))
+        });
+        Ok(y.put_tape(tape))
     }
 
     fn adam<S: Shape>(

@@ -10,10 +10,12 @@ use std::marker::PhantomData;
 use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
 use dfdx::prelude::*;
 
+use crate::augment::{Augmentation, Transform};
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
-    Normalised, Statistics, Wanted,
+    Normalised, Statistics, Wanted, images_shape,
 };
+use crate::kernels::augment::{ImagesShape, color_factors, sources};
 use crate::kernels::spectral::EPS;
 
 /// dfdx tensors on device `D`, computed by dfdx.
@@ -111,6 +113,31 @@ impl<D: Device<f32>> Engine for Portable<D> {
         let normal = matrix.try_div(sigma.try_broadcast_like::<_, Axes2<0, 1>>(&size)?)?;
         let (normal, recorded) = normal.try_reshape_like(weight.shape())?.split_tape();
         Ok((x.put_tape(tape.merge(recorded)), normal))
+    }
+
+    fn augment<X: Shape, T: Tape<f32, D>>(
+        images: Array<X, Self, T>,
+        changes: &Augmentation,
+    ) -> DeviceResult<Array<X, Self, T>, Self> {
+        let (whole, shape) = (*images.shape(), images_shape(images.shape()));
+        let ImagesShape { channels, side, batch } = shape;
+        let device = images.device().clone();
+        let of_images = |value: &dyn Fn(&Transform) -> f32| {
+            device.try_tensor_from_vec(changes.0.iter().map(value).collect(), (batch,))
+        };
+        let size = (channels, side * side, batch);
+        let x = images.try_reshape_like(&size)?;
+        let pixels = x.retaped::<T>().try_mean::<(usize, usize), Axis<0>>()?; // [S * S, N]
+        let all = pixels.retaped::<T>().try_mean::<(usize,), Axis<0>>()?; // [N]
+        let [own, pixel, image] = [0, 1, 2].map(|part| of_images(&|change| color_factors(change)[part]));
+        let y = x.try_mul(own?.try_broadcast_like::<_, Axes2<0, 1>>(&size)?)?;
+        let pixels = pixels.try_mul(pixel?.try_broadcast_like::<_, Axis<0>>(&(side * side, batch))?)?;
+        let all = all.try_mul(image?)?.try_add(of_images(&|change| change.brightness)?)?;
+        let y = y.try_add(pixels.try_broadcast_like::<_, Axis<0>>(&size)?)?;
+        let y = y.try_add(all.try_broadcast_like::<_, Axes2<0, 1>>(&size)?)?;
+        let count = whole.num_elements();
+        let index = sources(shape, changes).into_iter().map(|source| source.unwrap_or(count)).collect();
+        gather(y.try_reshape_like(&(count, 1usize))?, index)?.try_reshape_like(&whole)
     }
 
     fn adam<S: Shape>(

@@ -13,3 +13,8 @@ pub const SINGULAR: u64 = 5;
 /// Latents that BatchNorm's statistics are computed of; the index is the batch's and the seed 0, so that they are the
 /// same for all generators.
 pub const CALIBRATION: u64 = 6;
+/// Which real images are mirrored; the index counts the updates of the discriminator, as many in each step.
+pub const FLIP: u64 = 7;
+/// Changes to images; the index counts the batches that the discriminator sees: of each of its updates the real one
+/// and the generated one, and then that of the generator's update.
+pub const AUGMENT: u64 = 8;

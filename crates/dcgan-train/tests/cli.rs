@@ -211,6 +211,8 @@ fn wrong_flags_are_usage_errors() {
         ("--lr-decay-from", "1"),
         ("--lr-decay-from", "-0.5"),
         ("--ema", "1"),
+        ("--augment", "colour"),
+        ("--augment", "color,"),
         ("--ema", "-0.1"),
         ("--threads", "0"),
         ("--arch", "dcgan65"),

@@ -3,11 +3,11 @@
 mod pytorch;
 
 use dcgan_core::TensorData;
-use dcgan_train::adam::AdamConfig;
 use dcgan_train::arch::Architecture;
+use dcgan_train::augment::{Augmentation, Policy, Transform};
 use dcgan_train::ema::Ema;
 use dcgan_train::engine::Engine;
-use dcgan_train::gan::{Gan, GanConfig, StepStats};
+use dcgan_train::gan::{Fake, Gan, GanConfig, StepStats, changed};
 use dcgan_train::layers::Layer;
 use dcgan_train::loss::GeneratorLoss;
 use dcgan_train::native::Native;
@@ -16,7 +16,7 @@ use dcgan_train::recalibrate::use_statistics_of;
 use dcgan_train::sampler::sample;
 use dcgan_train::schedule::Schedule;
 use dcgan_train::state::{self, StateDict};
-use dfdx::tensor::Cpu;
+use dfdx::prelude::*;
 use ndarray::{Axis, Ix4};
 use pytorch::{Reference, Tiny, compare};
 
@@ -30,11 +30,20 @@ struct Case {
     d_steps: usize,
     config: GanConfig,
     schedule: Schedule,
+    /// Whether images are changed.
+    augment: bool,
 }
 
 impl Case {
     fn new(name: &'static str, steps: u64, config: GanConfig) -> Self {
-        Self { name, steps, d_steps: 1, config, schedule: Schedule { steps, decay_from: None } }
+        Self {
+            name,
+            steps,
+            d_steps: 1,
+            config,
+            schedule: Schedule { steps, decay_from: None },
+            augment: false,
+        }
     }
 
     fn is_pytorchs<E: Engine<Device = Cpu>>(&self) {
@@ -43,14 +52,22 @@ impl Case {
         let losses = expected.f32(&format!("{}.losses", self.name));
         for step in 0..self.steps {
             let (batch, latents) = (step as usize * self.d_steps, step as usize * (self.d_steps + 1));
+            let passes = step as usize * (2 * self.d_steps + 1);
+            let changes = |pass: usize| self.augment.then(|| changes(&expected, "augment.changes", pass, 32));
+            let fake = |update: usize, pass: usize| Fake {
+                latents: start.latent_tensor::<E>(latents + update),
+                changes: changes(passes + pass),
+            };
             let rounds = (0..self.d_steps).map(|round| {
-                Ok((start.reals::<E>(batch + round, BATCHES), start.latent_tensor::<E>(latents + round)))
+                let (real, pass) = (start.reals::<E>(batch + round, BATCHES), 2 * round);
+                let real = changed::<E, _, _>(real, changes(passes + pass).as_ref())?;
+                Ok((real, fake(round, pass + 1)))
             });
             gan.set_learning_rate_factor(self.schedule.factor(step));
-            let last = start.latent_tensor::<E>(latents + self.d_steps);
+            let last = fake(self.d_steps, 2 * self.d_steps);
             let StepStats { loss_d, loss_g, d_x, d_g_z } = gan.step_rounds(rounds, last).unwrap();
-            let expected = losses.index_axis(Axis(0), step as usize);
-            for (found, expected) in [loss_d, loss_g, d_x, d_g_z].iter().zip(&expected) {
+            let losses_of_step = losses.index_axis(Axis(0), step as usize);
+            for (found, expected) in [loss_d, loss_g, d_x, d_g_z].iter().zip(&losses_of_step) {
                 let error = (found - expected).abs();
                 assert!(error <= 1e-4 * expected.abs(), "step {step}: {found}, PyTorch has {expected}");
             }
@@ -63,6 +80,23 @@ impl Case {
         self.is_pytorchs::<Native>();
         self.is_pytorchs::<Portable<Cpu>>();
     }
+}
+
+/// The changes of one pass, row `pass` of the script's tensors `{name}.*`.
+fn changes(file: &Reference, name: &str, pass: usize, side: usize) -> Augmentation {
+    let of = |part: &str| -> Vec<f32> {
+        file.f32(&format!("{name}.{part}")).index_axis(Axis(0), pass).iter().copied().collect()
+    };
+    let [brightness, saturation, contrast] = ["brightness", "saturation", "contrast"].map(of);
+    let [shift, center] = ["shift", "center"].map(of);
+    let change = |n: usize| Transform {
+        brightness: brightness[n],
+        saturation: saturation[n],
+        contrast: contrast[n],
+        shift: [0, 1].map(|axis| shift[2 * n + axis] as i64),
+        cut: [0, 1].map(|axis| Transform::cut_around(center[2 * n + axis] as usize, side)),
+    };
+    Augmentation((0..brightness.len()).map(change).collect())
 }
 
 /// The networks that the script begins a run with.
@@ -89,7 +123,10 @@ fn the_minimax_loss_without_smoothed_labels() {
 
 #[test]
 fn learning_rates_apart_that_decay() {
-    let adam = |learning_rate| AdamConfig { learning_rate, ..AdamConfig::default() };
+    let adam = |learning_rate| dcgan_train::adam::AdamConfig {
+        learning_rate,
+        ..dcgan_train::adam::AdamConfig::default()
+    };
     let config = GanConfig { adam_g: adam(1e-4), adam_d: adam(4e-4), ..GanConfig::default() };
     let schedule = Schedule { steps: 4, decay_from: Some(0.5) };
     Case { schedule, ..Case::new("rates", 4, config) }.is_pytorchs_on_both_engines();
@@ -252,4 +289,88 @@ fn a_new_discriminator_is_the_same_but_for_the_normalisation() {
     normalised.retain(|name, _| !(name.ends_with("_u") || name.ends_with("_v")));
     let renamed = |(name, data): (String, TensorData)| (name.replace("weight_orig", "weight"), data);
     assert_eq!(normalised.into_iter().map(renamed).collect::<StateDict>(), plain);
+}
+
+#[test]
+fn augmented_images_in_all_three_passes() {
+    let case = Case::new("augment", 3, GanConfig::default());
+    Case { d_steps: 2, augment: true, ..case }.is_pytorchs_on_both_engines();
+}
+
+/// `[N, C, S, S]` as `[C, S, S, N]`.
+fn images(file: &Reference, name: &str) -> Tensor<(Const<3>, Const<16>, Const<16>, usize), f32, Cpu> {
+    let values = file.f32(name).view().permuted_axes(vec![1, 2, 3, 0]);
+    let shape = (Const, Const, Const, values.shape()[3]);
+    Cpu::default().tensor_from_vec(values.iter().copied().collect(), shape)
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).fold(0.0, |most, (a, b)| most.max((a - b).abs()))
+}
+
+fn augmentation_is_pytorchs<E: Engine<Device = Cpu>>() {
+    let file = Reference::load("options_reference");
+    for policy in ["color", "translation", "cutout", "color,translation,cutout"] {
+        let Policy { color, translation, cutout } = policy.parse().unwrap();
+        let mut all = changes(&file, "operation", 0, 16);
+        for change in &mut all.0 {
+            let Transform { brightness, saturation, contrast, shift, cut } = change.clone();
+            *change = Transform {
+                brightness: if color { brightness } else { 0.0 },
+                saturation: if color { saturation } else { 1.0 },
+                contrast: if color { contrast } else { 1.0 },
+                shift: if translation { shift } else { [0; 2] },
+                cut: if cutout { cut } else { [0..0, 0..0] },
+            };
+        }
+        let (x, direction) = (images(&file, "operation.x"), images(&file, "operation.direction"));
+        let loss = |x: Tensor<_, f32, Cpu, _>| {
+            let y = E::augment(x, &all).unwrap();
+            let values = y.as_vec();
+            ((y * direction.clone()).sum::<Rank0, Axes4<0, 1, 2, 3>>(), values)
+        };
+        let (sum, y) = loss(x.leaky_trace());
+        let expected = images(&file, &format!("operation.{policy}.y")).as_vec();
+        assert!(largest_difference(&y, &expected) < 1e-5, "{policy}: {}", largest_difference(&y, &expected));
+        let gradient = sum.backward().get(&x).as_vec();
+        let expected = images(&file, &format!("operation.{policy}.gradient")).as_vec();
+        let difference = largest_difference(&gradient, &expected);
+        assert!(difference < 1e-5, "{policy}: the gradient is off by {difference}");
+    }
+}
+
+#[test]
+fn images_are_changed_as_pytorch_does_and_gradients_go_back() {
+    augmentation_is_pytorchs::<Native>();
+    augmentation_is_pytorchs::<Portable<Cpu>>();
+}
+
+/// The changes are affine: a whole step in one value shows the slope.
+#[test]
+fn the_gradient_of_changed_images_is_their_slope() {
+    let file = Reference::load("options_reference");
+    let all = changes(&file, "operation", 0, 16);
+    let (x, direction) = (images(&file, "operation.x"), images(&file, "operation.direction").as_vec());
+    let loss = |values: Vec<f32>| -> f64 {
+        let x = Cpu::default().tensor_from_vec(values, *x.shape());
+        let y = Native::augment(x, &all).unwrap().as_vec();
+        y.iter().zip(&direction).map(|(y, w)| f64::from(*y) * f64::from(*w)).sum()
+    };
+    let y = Native::augment(x.leaky_trace(), &all).unwrap();
+    let weights = Cpu::default().tensor_from_vec(direction.clone(), *x.shape());
+    let gradient = (y * weights).sum::<Rank0, Axes4<0, 1, 2, 3>>().backward().get(&x).as_vec();
+    for at in (0..gradient.len()).step_by(97) {
+        let moved = |step: f32| {
+            let mut values = x.as_vec();
+            values[at] += step;
+            loss(values)
+        };
+        let slope = (moved(1.0) - moved(-1.0)) / 2.0;
+        assert!(
+            (slope - f64::from(gradient[at])).abs() < 1e-4,
+            "{at}: {}, the slope is {slope}",
+            gradient[at]
+        );
+    }
 }

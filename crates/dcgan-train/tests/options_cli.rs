@@ -157,3 +157,35 @@ fn a_generators_statistics_are_computed_anew() {
     recalibrated("0", "c.safetensors").code(2);
     assert!(load(input).tensors == before.tensors);
 }
+
+/// Of 20 pictures that are no mirror images of themselves.
+#[test]
+fn mirrored_and_changed_images_alter_the_run() {
+    let folder = pictures();
+    let weights = |more: &[&str]| {
+        let flags = ["--dataset", "folder", "--max-steps", "2"];
+        let (text, code) = run(&folder, &[&flags[..], more].concat());
+        assert_eq!(code, 0, "{text}");
+        Checkpoint::load(&folder.path().join("checkpoints/discriminator_final.safetensors")).unwrap()
+    };
+    let plain = weights(&[]);
+    let mut seen = vec![plain.tensors];
+    for flags in [
+        &["--flip"][..],
+        &["--augment", "color"],
+        &["--augment", "translation"],
+        &["--augment", "cutout"],
+        &["--augment", "cutout,color,translation"],
+    ] {
+        let other = weights(flags);
+        assert!(!seen.contains(&other.tensors), "{flags:?} changes nothing");
+        assert!(weights(flags).tensors == other.tensors, "{flags:?} is not repeated");
+        seen.push(other.tensors);
+        if let [_, policy] = flags {
+            let ordered = if policy.contains(',') { "color,translation,cutout" } else { policy };
+            assert_eq!(other.record.options["augment"], json!(ordered));
+        } else {
+            assert_eq!(other.record.options["flip"], json!(true));
+        }
+    }
+}

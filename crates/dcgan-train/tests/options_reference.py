@@ -6,7 +6,8 @@
 The network, its first weights, the images and the latents are those of `reference.py`. Names begin with the
 option's: `{option}.losses` a step (the discriminator's are means over its updates), `{option}.g.*` and `{option}.d.*` the networks at the end. Of spectral
 normalisation also `start.d.*`, with the random vectors, the first step's gradients, `grad.d.*` and `grad.g.*`,
-and what `d.eval()` makes of the first real images, `probabilities`.
+and what `d.eval()` makes of the first real images, `probabilities`. Of DiffAugment `changes.*`, a row a pass, and
+what the operation alone does, `operation.*`.
 """
 from pathlib import Path
 
@@ -32,6 +33,54 @@ def minimax(probability, _):
     return torch.log(1 - probability).mean()
 
 
+def draw(count, side):
+    """Random parameters of DiffAugment for each of `count` images."""
+    return {
+        "brightness": torch.rand(count) - 0.5,
+        "saturation": torch.rand(count) * 2,
+        "contrast": torch.rand(count) + 0.5,
+        "shift": torch.randint(-(side // 8), side // 8 + 1, (count, 2)).float(),
+        "center": torch.randint(0, side + 1, (count, 2)).float(),
+    }
+
+
+def augmented(x, of, policy=("color", "translation", "cutout")):
+    """DiffAugment as section 3 and appendix of Zhao et al. (2020) describe it, image by image."""
+    images, side = [], x.shape[-1]
+    for n, image in enumerate(x):
+        if "color" in policy:
+            image = image + of["brightness"][n]
+            mean = image.mean(0, keepdim=True)
+            image = (image - mean) * of["saturation"][n] + mean
+            image = (image - image.mean()) * of["contrast"][n] + image.mean()
+        if "translation" in policy:
+            rows, columns = (int(shift) for shift in of["shift"][n])
+            most = side // 8
+            padded = nn.functional.pad(image, [most] * 4)
+            image = padded[:, most + rows :, most + columns :][:, :side, :side]
+        if "cutout" in policy:
+            mask = torch.ones(side, side)
+            row, column = (int(center) for center in of["center"][n])
+            mask[max(row - side // 4, 0) : row + side // 4, max(column - side // 4, 0) : column + side // 4] = 0
+            image = image * mask
+        images.append(image)
+    return torch.stack(images)
+
+
+def augmentations():
+    """What the operation alone makes of images, and the gradient of the sum of `direction` times that."""
+    torch.manual_seed(9)
+    x, direction, of = torch.randn(4, 3, 16, 16), torch.randn(4, 3, 16, 16), draw(4, 16)
+    out = {"x": x, "direction": direction} | {name: values[None] for name, values in of.items()}
+    for policy in [("color",), ("translation",), ("cutout",), ("color", "translation", "cutout")]:
+        leaf = x.clone().requires_grad_()
+        y = augmented(leaf, of, policy)
+        (y * direction).sum().backward()
+        name = ",".join(policy)
+        out |= {f"{name}.y": y.detach(), f"{name}.gradient": leaf.grad}
+    return out
+
+
 def run(
     steps,
     d_steps=1,
@@ -40,13 +89,14 @@ def run(
     lr=(2e-4, 2e-4),
     decay=lambda step: 1.0,
     spectral=False,
+    augment=False,
 ):
     g, d = Generator(), Discriminator()
     g.load_state_dict(part("start.g."))
     d.load_state_dict(part("start.d."))
-    out = {}
+    out, passes = {}, []
+    torch.manual_seed(8)
     if spectral:
-        torch.manual_seed(8)
         for layer in list(d.modules()):
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.utils.spectral_norm(layer)
@@ -58,9 +108,14 @@ def run(
     reals, latents, losses = iter(START["reals"]), iter(LATENTS), []
     for _ in range(steps):
         updates = []
+        changes = [draw(5, 32) if augment else None for _ in range(2 * d_steps + 1)]
+        if augment:
+            passes.extend(changes)
+        changed = lambda images: augmented(images, changes.pop(0)) if augment else images
         for _ in range(d_steps):
             adam_d.zero_grad()
-            on_real, on_fake = d(next(reals).float() / 127.5 - 1), d(g(next(latents)).detach())
+            on_real = d(changed(next(reals).float() / 127.5 - 1))
+            on_fake = d(changed(g(next(latents)).detach()))
             loss_d = sum(bce(p, torch.full_like(p, label)) for p, label in zip((on_real, on_fake), labels))
             loss_d.backward()
             if spectral and not losses:
@@ -68,7 +123,7 @@ def run(
             adam_d.step()
             updates.append([loss_d.item(), on_real.mean().item(), on_fake.mean().item()])
         adam_g.zero_grad()
-        loss_g = g_loss(d(g(next(latents))), labels[0])
+        loss_g = g_loss(d(changed(g(next(latents)))), labels[0])
         loss_g.backward()
         if spectral and not losses:
             out |= {f"grad.g.{k}": p.grad.clone() for k, p in g.named_parameters()}
@@ -80,6 +135,8 @@ def run(
     if spectral:
         with torch.no_grad():
             out["probabilities"] = d.eval()(START["reals"][0].float() / 127.5 - 1)
+    for name in passes[0] if augment else ():
+        out[f"changes.{name}"] = torch.stack([of[name] for of in passes])
     return out | {"losses": torch.tensor(losses)}
 
 
@@ -104,8 +161,9 @@ options = {
     # Constant for two steps, then 1 (still), 1/2.
     "rates": run(4, lr=(1e-4, 4e-4), decay=lambda step: min(1.0, (4 - step) / 2)),
     "spectral": run(4, spectral=True),
+    "augment": run(3, d_steps=2, augment=True),
 }
-results = options | {"recalibrated": recalibrated()}
+results = options | {"recalibrated": recalibrated(), "operation": augmentations()}
 tensors = {f"{name}.{k}": v.contiguous() for name, run in results.items() for k, v in run.items()}
 save_file(tensors, HERE / "options_reference.safetensors", {"torch": torch.__version__})
 for name, result in options.items():

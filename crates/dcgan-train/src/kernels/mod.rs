@@ -28,6 +28,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod augment;
 pub mod batch_norm;
 pub mod conv;
 mod fresh;

@@ -1,7 +1,7 @@
 //! A training run: data in, checkpoints, sample grids and metrics out.
 //!
 //! - [`train`] opens what a run needs and starts it
-//! - `run`: the loop: a step, what follows each step, what follows each epoch
+//! - `run`: the loop: a step, what follows each step, what follows each epoch; `step`: a step itself
 //! - `position`: where in its data a run stands; `clock`: how long it may take
 //! - `log`: the numbers of each step; `files`: networks and pictures; `record`: the options that a result depends on
 
@@ -22,6 +22,7 @@ mod log;
 mod position;
 mod record;
 mod run;
+mod step;
 
 use clock::Clock;
 use log::Log;

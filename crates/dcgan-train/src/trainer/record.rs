@@ -26,6 +26,8 @@ pub(super) fn options(config: &TrainConfig) -> Vec<(&'static str, Value)> {
         ("fake_label", gan.fake_label.into()),
         ("spectral_norm", gan.spectral_norm.into()),
         ("ema", gan.ema.into()),
+        ("flip", config.flip.into()),
+        ("augment", config.augment.map(|policy| policy.to_string()).into()),
         ("seed", config.seed.into()),
     ]
 }

@@ -6,7 +6,6 @@ use super::clock::Clock;
 use super::log::Log;
 use super::position::Position;
 use crate::arch::Architecture;
-use crate::batch::{images_from_bytes, random_latents};
 use crate::config::TrainConfig;
 use crate::data::{Batch, Loader};
 use crate::engine::Engine;
@@ -15,7 +14,6 @@ use crate::event::{Event, Step};
 use crate::gan::{Gan, StepStats};
 use crate::metrics::Metrics;
 use crate::schedule::Schedule;
-use crate::streams;
 
 /// A run that goes on.
 pub(super) struct Run<'a, A: Architecture, E: Engine> {
@@ -75,19 +73,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         }
     }
 
-    /// The batches of a step, one for each update of the discriminator; at the end of an epoch what is left of it.
-    fn next_batches(&mut self) -> Result<Vec<Batch>, TrainError> {
-        let mut batches = vec![self.next_batch()?];
-        while (batches.len() as u64) < self.config.d_steps
-            && batches.last().is_some_and(|batch| !batch.last_of_epoch)
-        {
-            batches.push(self.next_batch()?);
-        }
-        Ok(batches)
-    }
-
     /// The next batch of real images; the position moves behind it.
-    fn next_batch(&mut self) -> Result<Batch, TrainError> {
+    pub(super) fn next_batch(&mut self) -> Result<Batch, TrainError> {
         let batch = match self.ahead.take() {
             Some(batch) => batch,
             None => self.loader.next_batch()?,
@@ -105,32 +92,13 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     /// Random stream `index` of a family: everything that is drawn in training comes from here.
     ///
     /// Each step draws from streams of its own, so that going on from step N needs no memory of the others.
-    fn random(&self, family: u64, index: u64) -> Rng {
+    pub(super) fn random(&self, family: u64, index: u64) -> Rng {
         Rng::stream(self.config.seed, family, index)
     }
 
     /// What the learning rates are multiplied with in the next step.
-    fn learning_rate_factor(&self) -> f64 {
+    pub(super) fn learning_rate_factor(&self) -> f64 {
         self.schedule.factor(self.position.steps)
-    }
-
-    fn step(&mut self, batches: &[Batch]) -> Result<StepStats, TrainError> {
-        let device = self.gan.device().clone();
-        let d_steps = self.config.d_steps;
-        // Latents for each update of the discriminator and, behind as many as a step may have, for the generator's.
-        let latents =
-            |update: u64| self.random(streams::LATENTS, (d_steps + 1) * self.position.steps + update);
-        let of_updates: Vec<Rng> = (0..batches.len() as u64).map(latents).collect();
-        let mut of_generator = latents(d_steps);
-        let count = batches.last().map_or(0, |batch| batch.count);
-        let for_generator = random_latents::<A, E>(&device, &mut of_generator, count);
-        let rounds = batches.iter().zip(of_updates).map(|(batch, mut rng)| {
-            let real = images_from_bytes::<A, E>(&device, &batch.pixels)?;
-            Ok((real, random_latents::<A, E>(&device, &mut rng, batch.count)?))
-        });
-        self.gan.set_learning_rate_factor(self.learning_rate_factor());
-        self.position.steps += 1;
-        self.gan.step_rounds(rounds, for_generator.map_err(TrainError::device)?).map_err(TrainError::device)
     }
 
     /// Records a step of so many images and judges it; whether the run is to end here.

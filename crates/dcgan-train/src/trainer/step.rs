@@ -1,0 +1,109 @@
+//! One step: the batches it takes, what is drawn for it, and the updates it makes.
+
+use dcgan_core::rng::Rng;
+
+use super::run::Run;
+use crate::arch::Architecture;
+use crate::augment::{self, Augmentation};
+use crate::batch::{images_from_bytes, random_latents};
+use crate::config::TrainConfig;
+use crate::data::Batch;
+use crate::engine::{Array, DeviceResult, Engine};
+use crate::error::TrainError;
+use crate::gan::{Fake, StepStats, changed};
+use crate::streams;
+
+/// The random numbers of one update of the discriminator.
+struct OfUpdate {
+    flip: Rng,
+    real: Rng,
+    fake: OfFake,
+}
+
+/// The random numbers of a batch of generated images.
+struct OfFake {
+    latents: Rng,
+    changes: Rng,
+}
+
+impl<A: Architecture, E: Engine> Run<'_, A, E> {
+    /// The batches of a step, one for each update of the discriminator; at the end of an epoch what is left of it.
+    pub(super) fn next_batches(&mut self) -> Result<Vec<Batch>, TrainError> {
+        let mut batches = vec![self.next_batch()?];
+        while (batches.len() as u64) < self.config.d_steps
+            && batches.last().is_some_and(|batch| !batch.last_of_epoch)
+        {
+            batches.push(self.next_batch()?);
+        }
+        Ok(batches)
+    }
+
+    /// An update of the discriminator for each batch, and one of the generator.
+    pub(super) fn step(&mut self, batches: &[Batch]) -> Result<StepStats, TrainError> {
+        let (config, device) = (self.config, self.gan.device().clone());
+        let of_updates: Vec<OfUpdate> =
+            (0..batches.len() as u64).map(|update| self.draws_of_update(update)).collect();
+        let count = batches.last().map_or(0, |batch| batch.count);
+        let for_generator = fake::<A, E>(config, &device, count, self.draws_of_fake(config.d_steps));
+        let rounds = batches.iter().zip(of_updates).map(|(batch, draws)| {
+            let real = real::<A, E>(config, &device, batch, draws.flip, draws.real)?;
+            Ok((real, fake::<A, E>(config, &device, batch.count, draws.fake)?))
+        });
+        self.gan.set_learning_rate_factor(self.learning_rate_factor());
+        self.position.steps += 1;
+        self.gan.step_rounds(rounds, for_generator.map_err(TrainError::device)?).map_err(TrainError::device)
+    }
+
+    /// Each step has as many streams of each family as a whole one needs, also where an epoch's end makes it shorter.
+    fn draws_of_update(&self, update: u64) -> OfUpdate {
+        let (d_steps, step) = (self.config.d_steps, self.position.steps);
+        OfUpdate {
+            flip: self.random(streams::FLIP, d_steps * step + update),
+            real: self.random(streams::AUGMENT, (2 * d_steps + 1) * step + 2 * update),
+            fake: self.draws_of_fake(update),
+        }
+    }
+
+    /// The generator's own update comes behind those of the discriminator.
+    fn draws_of_fake(&self, update: u64) -> OfFake {
+        let (d_steps, step) = (self.config.d_steps, self.position.steps);
+        let place = if update < d_steps { 2 * update + 1 } else { 2 * d_steps };
+        OfFake {
+            latents: self.random(streams::LATENTS, (d_steps + 1) * step + update),
+            changes: self.random(streams::AUGMENT, (2 * d_steps + 1) * step + place),
+        }
+    }
+}
+
+/// The real images of a batch, mirrored and changed as the flags say.
+fn real<A: Architecture, E: Engine>(
+    config: &TrainConfig,
+    device: &E::Device,
+    batch: &Batch,
+    mut flip: Rng,
+    changes: Rng,
+) -> DeviceResult<Array<A::Images, E>, E> {
+    let images = if config.flip {
+        let mut pixels = batch.pixels.clone();
+        augment::flip(&mut pixels, A::CHANNELS, A::SIDE, &mut flip);
+        images_from_bytes::<A, E>(device, &pixels)?
+    } else {
+        images_from_bytes::<A, E>(device, &batch.pixels)?
+    };
+    changed::<E, _, _>(images, draw::<A>(config, batch.count, changes).as_ref())
+}
+
+/// The latents of generated images, and how the images are changed.
+fn fake<A: Architecture, E: Engine>(
+    config: &TrainConfig,
+    device: &E::Device,
+    count: usize,
+    OfFake { mut latents, changes }: OfFake,
+) -> DeviceResult<Fake<A, E>, E> {
+    let latents = random_latents::<A, E>(device, &mut latents, count)?;
+    Ok(Fake { latents, changes: draw::<A>(config, count, changes) })
+}
+
+fn draw<A: Architecture>(config: &TrainConfig, count: usize, mut rng: Rng) -> Option<Augmentation> {
+    config.augment.map(|policy| Augmentation::draw(policy, A::SIDE, count, &mut rng))
+}
