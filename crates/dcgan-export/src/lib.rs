@@ -1,16 +1,21 @@
 //! From a trained network to one ONNX file that every runtime takes.
 //!
-//! - [`export`]: a checkpoint as a checked [`ModelProto`], in the form that [`ExportConfig`] asks for
-//! - [`Network`]: the layers of a checkpoint or of a PyTorch state dict, for [`export_network`]
-//! - [`check`]: the structural checks that [`export`] makes, for any model of this form
+//! - [`Network`]: the layers of a generator or a discriminator, read from a checkpoint of dcgan-train or from a PyTorch
+//!   state dict with its names, or those of PyTorch's DCGAN example
+//! - [`export_network`], and [`export`] of a checkpoint: a network as a checked [`ModelProto`], in the form that
+//!   [`ExportConfig`] asks for, which says of itself what it is ([`CardConfig`] and all that is known of the network)
+//! - [`check`]: the structural checks that an export makes, for any model of this form
 //! - [`render`]: a model as text, without its weights
 //! - [`inspect`]: what any ONNX file holds, without reading its weights
 //! - [`interpreter`]: runs a model; [`verify`]: compares it with the network that it was made of
+//! - [`triton`]: a model repository of Triton Inference Server
 //! - [`onnx`]: the messages of the file format, compiled from `proto/onnx.proto`
 //!
-//! By default a generator's graph is Gemm, Reshape, then ConvTranspose and Relu a stage, the last stage ending in
-//! Tanh, with BatchNorm folded into the weights. What it avoids (BatchNormalization, `output_shape`, `auto_pad`, a nameless batch, shapes computed in the graph)
-//! is valid ONNX that one runtime or another refuses, or worse, gets wrong without a word.
+//! By default a generator's graph is Gemm, Reshape, then ConvTranspose and Relu a stage, the last stage ending in Tanh; a
+//! discriminator's is Conv and LeakyRelu a stage, then Reshape, Gemm and Sigmoid. BatchNorm is folded into the weights
+//! unless [`ExportConfig::fold_batchnorm`] is off: kept as BatchNormalization, it is valid ONNX that one runtime or another
+//! gets wrong without a word. So are, and no file has them, `output_shape`, `auto_pad`, a nameless batch, and shapes
+//! computed in the graph.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -43,6 +48,7 @@ mod own;
 mod render;
 mod source;
 mod tensors;
+pub mod triton;
 mod types;
 pub mod verify;
 

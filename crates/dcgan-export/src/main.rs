@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -11,7 +11,7 @@ use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
 use dcgan_core::{Weights, atomic, choice};
 use dcgan_export::inspect::inspect;
 use dcgan_export::verify::{Tolerance, verify};
-use dcgan_export::{ExportConfig, ModelProto, Network, export_network, parameter_count};
+use dcgan_export::{ExportConfig, ModelProto, Network, export_network, parameter_count, triton};
 use prost::Message;
 
 /// Exports a trained generator or discriminator to ONNX
@@ -56,9 +56,14 @@ struct ExportArgs {
     // Optional for the subcommands' sake alone.
     #[arg(long, value_name = "FILE", required = true)]
     checkpoint: Option<PathBuf>,
-    /// The ONNX file to write; an old one is replaced once the new one is whole
-    #[arg(long, value_name = "FILE", default_value = "g.onnx")]
-    output: PathBuf,
+    /// The ONNX file to write; an old one is replaced once the new one is whole. By default g.onnx, or none with
+    /// --triton
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Model repository of Triton Inference Server to write the file into: DIR/dcgan/1/model.onnx, and its configuration
+    /// DIR/dcgan/config.pbtxt, in which requests are put together into batches
+    #[arg(long, value_name = "DIR")]
+    triton: Option<PathBuf>,
     /// Write the file without running it. By default it is read back, run at batches of 1, 2 and 7 (or at its fixed
     /// one) and compared with the checkpoint's own arithmetic; if they differ by more than 1e-4 (f16: 0.05, uint8: one
     /// level), nothing is left at the output path
@@ -98,36 +103,50 @@ fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let choice = choice::choose(args.checkpoint.as_deref().context("--checkpoint FILE is missing")?)?;
     let path = choice.path.as_ref();
     let (weights, checksum) = Weights::load_hashed(path)?;
-    atomic::keep_input(path, &args.output)?;
+    let in_repository = args.triton.as_deref().map(triton::model_path);
+    let outputs = args.output().into_iter().chain(in_repository.as_deref());
+    outputs.clone().try_for_each(|output| atomic::keep_input(path, output))?;
     let cannot = || format!("cannot export {}", path.display());
     let network = Network::of_weights(weights).with_context(cannot)?;
     let network = Network { checkpoint: Some(checksum), ..network };
     let model = export_network(network.clone(), &args.config).with_context(cannot)?;
     let bytes = model.encode_to_vec();
-    let verified = write(args, &bytes, &network)?;
-    if let Some(reason) = choice.reason {
-        writeln!(io::stdout(), "exported {}: {reason}", path.display())
-            .context("cannot print what was chosen")?;
+    let check = |file: &mut File| verified(args, file, &network);
+    let summary = format!("{} bytes, {}", bytes.len(), summary(&network.arch, &args.config, &model));
+    let mut lines = Vec::new();
+    for output in outputs {
+        let written = match &args.triton {
+            Some(repository) if Some(output) == in_repository.as_deref() => {
+                triton::write(repository, &model, &bytes, check)?
+            }
+            _ => atomic::write_checked(output, |file| file.write_all(&bytes), check)?,
+        };
+        let wrong = || format!("{} was not written, since the file would be wrong", output.display());
+        lines.push(format!("{}: {summary}{}\n", output.display(), written.with_context(wrong)?));
     }
-    let summary = summary(&network.arch, &args.config, &model);
-    let line = format!("{}: {} bytes, {summary}{verified}", args.output.display(), bytes.len());
-    writeln!(io::stdout(), "{line}").context("cannot print the summary")
+    let chosen = choice.reason.map(|reason| format!("exported {}: {reason}\n", path.display()));
+    let text: String = chosen.into_iter().chain(lines).collect();
+    write!(io::stdout(), "{text}").context("cannot print the summary")
 }
 
-/// Writes the file if what was written computes the network; what the summary says of that.
-fn write(args: &ExportArgs, bytes: &[u8], network: &Network) -> anyhow::Result<String> {
-    let check = |file: &mut File| -> anyhow::Result<String> {
-        if args.no_verify {
-            return Ok(String::new());
-        }
-        let mut written = Vec::new();
-        file.read_to_end(&mut written).context("the written file cannot be read back")?;
-        let difference = verify(&written, network, &Tolerance::default())?;
-        let unit = if difference.bytes { " levels" } else { "" };
-        Ok(format!(", verified: largest difference {:.1e}{unit}", difference.value))
-    };
-    atomic::write_checked(&args.output, |file| file.write_all(bytes), check)?
-        .with_context(|| format!("{} was not written, since the file would be wrong", args.output.display()))
+impl ExportArgs {
+    /// The file that is written beside the one in the repository.
+    fn output(&self) -> Option<&Path> {
+        let default = self.triton.is_none().then_some(Path::new("g.onnx"));
+        self.output.as_deref().or(default)
+    }
+}
+
+/// What the summary says of a written file that computes the network.
+fn verified(args: &ExportArgs, file: &mut File, network: &Network) -> anyhow::Result<String> {
+    if args.no_verify {
+        return Ok(String::new());
+    }
+    let mut written = Vec::new();
+    file.read_to_end(&mut written).context("the written file cannot be read back")?;
+    let difference = verify(&written, network, &Tolerance::default())?;
+    let unit = if difference.bytes { " levels" } else { "" };
+    Ok(format!(", verified: largest difference {:.1e}{unit}", difference.value))
 }
 
 fn summary(arch: &str, config: &ExportConfig, model: &ModelProto) -> String {

@@ -120,6 +120,27 @@ fn a_file_is_inspected() {
 }
 
 #[test]
+fn a_repository_of_triton_has_the_same_file_and_its_configuration() {
+    let folder = folder();
+    let arguments = ["--checkpoint", CHECKPOINT, "--triton", "models"];
+    let assert = run(folder.path(), &arguments).success().stderr("");
+    let printed = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    assert!(printed.starts_with("models/dcgan/1/model.onnx: ") && printed.contains("verified"), "{printed}");
+    assert!(!folder.path().join("g.onnx").exists(), "nobody asked for it");
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    run(folder.path(), &[&arguments[..], &["--output", "h.onnx"]].concat()).success();
+    assert_eq!(read("h.onnx"), read("models/dcgan/1/model.onnx"));
+    let config = String::from_utf8(read("models/dcgan/config.pbtxt")).unwrap();
+    assert_contains(&config, &["max_batch_size: 64\n", "name: \"z\"", "dims: [ 1, 16, 16 ]"]);
+    fs::create_dir_all(folder.path().join("own/dcgan/1")).unwrap();
+    fs::copy(folder.path().join(CHECKPOINT), folder.path().join("own/dcgan/1/model.onnx")).unwrap();
+    let arguments = ["--checkpoint", "own/dcgan/1/model.onnx", "--triton", "own"];
+    let assert = run(folder.path(), &arguments).code(1).stdout("");
+    assert_contains(&String::from_utf8_lossy(&assert.get_output().stderr), &["it is the input itself"]);
+    assert_eq!(read("own/dcgan/1/model.onnx"), read(CHECKPOINT));
+}
+
+#[test]
 fn a_file_that_was_not_verified_is_the_same() {
     let folder = folder();
     run(folder.path(), &["--checkpoint", CHECKPOINT, "--output", "a.onnx"]).success();
