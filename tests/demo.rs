@@ -83,6 +83,8 @@ The generator is {model}: every ONNX runtime takes it. Next:
             learning_rate: 4e-4,
             max_minutes: Some(self.minutes),
             save_interval: 5,
+            // Shown again, it begins again.
+            overwrite: true,
             checkpoint_dir: self.folder.join("checkpoints"),
             output_dir: self.folder.join("outputs"),
             ..TrainConfig::default()

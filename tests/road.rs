@@ -38,7 +38,7 @@ pub fn from_training_to_samples(engine: &Engine) {
         other => println!("{other}"),
     };
     train::<Native>(&config, &Cpu::default(), &mut report).expect("training goes through");
-    assert_eq!(saved.len(), 4, "{saved:?}");
+    assert_eq!(saved.len(), 5, "{saved:?}");
 
     let generator = path("checkpoints/generator_final.safetensors");
     let (_, checkpoint) = Checkpoint::load_generator(&generator).expect("the checkpoint is whole");

@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+/// How the names of temporary files begin.
+const PREFIX: &str = ".writing-";
+
 /// A file could not be written; what stood at its path before is untouched.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}", path.display())]
@@ -16,7 +19,7 @@ pub struct WriteError {
 
 impl WriteError {
     /// What the operating system said, with what to do about it where it does not go without saying.
-    fn new(path: &Path, source: io::Error) -> Self {
+    pub fn new(path: &Path, source: io::Error) -> Self {
         let advice = match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "free some space, or write elsewhere"
@@ -111,6 +114,8 @@ fn try_write_checked<T, E>(
     };
     make_folder(folder)?;
     let mut temporary = temporary_file(folder)?;
+    // Tells `remove_leftovers` that somebody works on it; not every file system has locks.
+    let _ = temporary.as_file().try_lock();
     if let Some(old) = old {
         temporary.as_file().set_permissions(old.permissions())?;
     }
@@ -122,9 +127,33 @@ fn try_write_checked<T, E>(
     temporary.as_file_mut().rewind()?;
     let checked = check(temporary.as_file_mut());
     if checked.is_ok() {
-        temporary.persist(target).map_err(|error| error.error)?;
+        temporary.persist(&target).map_err(|error| error.error)?;
+        sync_folder(folder);
     }
     Ok(checked)
+}
+
+/// Makes the new name of a file outlast a power failure, where the file system can: the file is in its place all the
+/// same.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+/// There is nothing to do where a folder cannot be opened.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) {}
+
+/// Removes the temporary files of writers that were killed, as far as that can be told and done; those that somebody
+/// still writes stay.
+pub fn remove_leftovers(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let is_temporary = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_temporary && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Where a path leads to, through symbolic links, even to a file that does not exist yet.
@@ -156,7 +185,7 @@ fn check_target(target: &Path, old: Option<&fs::Metadata>) -> io::Result<()> {
 
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(PREFIX);
     #[cfg(unix)]
     {
         // A temporary file is private by default; this one is to become an ordinary file, as the umask allows.
@@ -228,6 +257,23 @@ mod tests {
         fs::write(&file, b"text").unwrap();
         let error = check_folder(&file.join("c")).unwrap_err().to_string();
         assert!(error.contains("file/c"), "{error}");
+    }
+
+    #[test]
+    fn what_killed_writers_left_is_removed_and_what_is_being_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = || -> Vec<_> {
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        };
+        fs::write(folder.path().join(".writing-dead"), b"half").unwrap();
+        write(&folder.path().join("new"), |file| {
+            remove_leftovers(folder.path());
+            assert_eq!(names().len(), 1, "the one being written: {:?}", names());
+            file.write_all(b"whole")
+        })
+        .unwrap();
+        remove_leftovers(folder.path());
+        assert_eq!(names(), ["new"]);
     }
 
     #[cfg(unix)]

@@ -5,19 +5,19 @@
 //! entry, `dcgan`: a JSON object with the [`NetworkSpec`], the [`TrainingRecord`] and a checksum of it all. Nothing
 //! in the file depends on the clock or on where it lies: the same run gives the same bytes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::atomic::{self, WriteError};
 use crate::input;
 use crate::seal;
 use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
+use crate::tensor_file::{self, is_intact, parse};
 
 /// The metadata entry that holds the description.
 const METADATA_KEY: &str = "dcgan";
@@ -27,8 +27,6 @@ pub const PICKLE_TO_SAFETENSORS: &str = "python3 -c \"import sys, torch, safeten
     s.save_file({k: v.contiguous() for k, v in \
     torch.load(sys.argv[1], map_location='cpu', weights_only=True).items()}, sys.argv[2])\" \
     model.pth model.safetensors";
-/// How the files of `torch.save` begin: as a zip archive, and before PyTorch 1.6 as a pickle.
-const PICKLES: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
 
 /// A network's weights with what is needed to understand them.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,7 +152,7 @@ struct Description {
     #[serde(flatten)]
     spec: NetworkSpec,
     training: TrainingRecord,
-    /// Last, so that [`checksum`] finds it; older files have none.
+    /// Last, so that it is the last blank of the text; older files have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
 }
@@ -174,17 +172,7 @@ impl Checkpoint {
             training: self.record.clone(),
             sha256: Some(seal::BLANK.to_owned()),
         };
-        let json = serde_json::to_string(&description).map_err(io::Error::other)?;
-        let encoded: Vec<_> = self.tensors.iter().map(|(name, data)| (name, data.encode())).collect();
-        let tensors = encoded.iter().map(|(name, (_, _, bytes))| (name.as_str(), bytes.as_slice()));
-        let json = replace_last(&json, seal::BLANK, &checksum(&json, tensors));
-        // One entry only: the crate writes a HashMap's entries in no fixed order.
-        let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
-        let views = encoded.iter().map(|(name, (dtype, shape, bytes))| {
-            TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
-        });
-        let views = views.collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
-        safetensors::serialize(views, Some(metadata)).map_err(io::Error::other)
+        tensor_file::to_bytes(METADATA_KEY, &serde_json::to_string(&description)?, &self.tensors)
     }
 
     /// Reads a checkpoint and checks that it is whole: every tensor of its architecture, each of its shape,
@@ -248,38 +236,19 @@ impl Checkpoint {
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
         let (metadata, file) = parse(bytes, path)?;
         let describe = |reason: String| CheckpointError::Description { path: path.to_owned(), reason };
-        let json = metadata.metadata().as_ref().and_then(|map| map.get(METADATA_KEY));
-        let json = json.ok_or_else(|| {
-            describe(format!("its header has no `{METADATA_KEY}` entry, so dcgan-train did not write it"))
-        })?;
+        let json = tensor_file::json(&metadata, METADATA_KEY, path)?;
         let description: Description =
             serde_json::from_str(json).map_err(|error| describe(error.to_string()))?;
         description.spec.check().map_err(describe)?;
         let tensors = decode_all(&file, &description.spec.tensors());
         let tensors = tensors.map_err(|reason| CheckpointError::Tensor { path: path.to_owned(), reason })?;
         if let Some(found) = &description.sha256
-            && *found != checksum_of_file(&file, tensors.keys(), &replace_last(json, found, seal::BLANK))
+            && !is_intact(&file, tensors.keys(), json, found)
         {
             return Err(CheckpointError::Damaged { path: path.to_owned() });
         }
         Ok(Self { tensors, spec: description.spec, record: description.training })
     }
-}
-
-/// The header's metadata and the tensors of a file's content.
-pub(crate) fn parse<'a>(
-    bytes: &'a [u8],
-    path: &Path,
-) -> Result<(Metadata, SafeTensors<'a>), CheckpointError> {
-    if PICKLES.iter().any(|start| bytes.starts_with(start)) {
-        return Err(CheckpointError::Pickle { path: path.to_owned() });
-    }
-    let format = |error: safetensors::SafeTensorError| CheckpointError::Format {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-    Ok((metadata, SafeTensors::deserialize(bytes).map_err(format)?))
 }
 
 /// Whether dcgan-train wrote the file.
@@ -294,42 +263,6 @@ impl TensorData {
     /// If the number of values is not the product of the shape.
     pub fn from_values(shape: &[usize], values: Vec<f32>) -> Self {
         Self::F32(ArrayD::from_shape_vec(shape, values).expect("one value for each element of the shape"))
-    }
-
-    fn encode(&self) -> (Dtype, Vec<usize>, Vec<u8>) {
-        match self {
-            Self::F32(values) => {
-                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-                (Dtype::F32, values.shape().to_vec(), bytes)
-            }
-            Self::Count(count) => (Dtype::I64, Vec::new(), count.to_le_bytes().to_vec()),
-        }
-    }
-}
-
-/// SHA-256 of a description with [`BLANK`](seal::BLANK) in it and of the tensors in the order of their names, in hexadecimal.
-fn checksum<'a>(json: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
-    let mut hash = Sha256::new_with_prefix(json);
-    for (name, bytes) in tensors {
-        hash.update(name);
-        hash.update(bytes);
-    }
-    seal::hex(hash)
-}
-
-fn checksum_of_file<'a>(
-    file: &'a SafeTensors,
-    names: impl Iterator<Item = &'a String>,
-    json: &str,
-) -> String {
-    let bytes = |name| file.tensor(name).map_or(&[][..], |view| view.data());
-    checksum(json, names.map(|name| (name.as_str(), bytes(name))))
-}
-
-fn replace_last(text: &str, old: &str, new: &str) -> String {
-    match text.rsplit_once(old) {
-        Some((before, after)) => format!("{before}{new}{after}"),
-        None => text.to_owned(),
     }
 }
 
@@ -356,26 +289,23 @@ fn decode(view: &TensorView, expected: &TensorSpec) -> Result<TensorData, String
             expected.shape
         ));
     }
-    if dtype == Dtype::I64 {
-        let bytes = view.data().try_into().map_err(|_| format!("tensor {name} is not 8 bytes"))?;
-        return match i64::from_le_bytes(bytes) {
-            count if count < 0 => Err(format!("tensor {name} counts {count}, expected 0 or more")),
-            count => Ok(TensorData::Count(count)),
-        };
+    let data = tensor_file::decode(name, view)?;
+    match &data {
+        TensorData::Count(count) if *count < 0 => {
+            return Err(format!("tensor {name} counts {count}, expected 0 or more"));
+        }
+        TensorData::Count(_) => {}
+        TensorData::F32(values) => check_values(name, values.iter())?,
     }
-    let (chunks, _) = view.data().as_chunks::<4>();
-    let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    check_values(name, &values)?;
-    Ok(TensorData::from_values(&expected.shape, values))
+    Ok(data)
 }
 
-pub(crate) fn check_values(name: &str, values: &[f32]) -> Result<(), String> {
+pub(crate) fn check_values<'a>(name: &str, values: impl Iterator<Item = &'a f32>) -> Result<(), String> {
     let is_variance = name.ends_with("running_var");
     let is_wrong = |value: &f32| !value.is_finite() || (is_variance && *value < 0.0);
-    match values.iter().position(is_wrong) {
-        Some(at) => Err(format!(
-            "tensor {name} has {} at position {at}: the run diverged or the file is damaged, use an earlier one",
-            values[at]
+    match values.enumerate().find(|(_, value)| is_wrong(value)) {
+        Some((at, value)) => Err(format!(
+            "tensor {name} has {value} at position {at}: the run diverged or the file is damaged, use an earlier one"
         )),
         None => Ok(()),
     }

@@ -2,6 +2,7 @@
 //!
 //! - [`spec`]: an architecture as plain data, and the names and shapes of its tensors
 //! - [`checkpoint`]: a network in a safetensors file that describes itself
+//! - [`archive`]: any tensors with a description, in such a file
 //! - [`choice`]: the generator to use of those that a run leaves in its folder
 //! - [`seal`]: a checksum inside the file that it covers
 //! - [`state_dict`]: a network of another program, in a file that does not
@@ -16,6 +17,7 @@
 //! [`Array4<f32>`](ndarray::Array4) `[N, C, H, W]` in [-1, 1]: the types that the crates exchange.
 //! No machine learning engine is known here.
 
+pub mod archive;
 pub mod atomic;
 pub mod checkpoint;
 pub mod choice;
@@ -32,6 +34,7 @@ pub mod rng;
 pub mod seal;
 pub mod spec;
 pub mod state_dict;
+mod tensor_file;
 
 pub use checkpoint::{Checkpoint, TensorData, TrainingRecord};
 pub use spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec};

@@ -7,7 +7,8 @@ use half::{bf16, f16};
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::checkpoint::{Checkpoint, CheckpointError, TensorData, check_values, describes_itself, parse};
+use crate::checkpoint::{Checkpoint, CheckpointError, TensorData, check_values, describes_itself};
+use crate::tensor_file::parse;
 use crate::{input, seal};
 
 /// What a file of weights holds.
@@ -103,7 +104,7 @@ fn decode(name: &str, view: &TensorView) -> Result<TensorData, String> {
             return Err(format!("tensor {name} is {dtype:?} {shape:?}, expected F32, F16, BF16 or F64"));
         }
     };
-    check_values(name, &values)?;
+    check_values(name, values.iter())?;
     let shape = view.shape();
     // A shape with a 0 in it may have other dimensions beyond all measure.
     let values = ArrayD::from_shape_vec(shape, values);

@@ -5,10 +5,17 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use dcgan_core::TensorData;
 use dfdx::prelude::*;
 
 use crate::engine::{AdamStep, Array, Buffer, DeviceError, DeviceResult, Engine, Grads};
 use crate::layers::{FIRST_CONVOLUTION, Layer, Visitor};
+use crate::state::{LoadError, StateDict, values_of};
+
+/// PyTorch's names of the moments.
+const MOMENTS: [&str; 2] = ["exp_avg", "exp_avg_sq"];
+/// PyTorch's name of the count of steps.
+const STEP: &str = "step";
 
 /// Adam's settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,12 +41,13 @@ pub struct Adam<E: Engine> {
     config: AdamConfig,
     time: i32,
     moments: BTreeMap<String, [Buffer<E>; 2]>,
+    gradient_norm: f64,
 }
 
 impl<E: Engine> Adam<E> {
     /// An optimizer that has made no step.
     pub fn new(config: AdamConfig) -> Self {
-        Self { config, time: 0, moments: BTreeMap::new() }
+        Self { config, time: 0, moments: BTreeMap::new(), gradient_norm: 0.0 }
     }
 
     /// One step: every parameter of `layer` moves against its gradient, at `factor` times the learning rate.
@@ -55,7 +63,101 @@ impl<E: Engine> Adam<E> {
         self.time += 1;
         let AdamConfig { learning_rate, betas, eps } = self.config;
         let step = AdamStep { learning_rate: factor * learning_rate, betas, eps, time: self.time };
-        layer.visit(FIRST_CONVOLUTION, &mut Update { step, moments: &mut self.moments, grads: &mut grads })
+        let mut update = Update { step, moments: &mut self.moments, grads: &mut grads, squares: 0.0 };
+        layer.visit(FIRST_CONVOLUTION, &mut update)?;
+        self.gradient_norm = update.squares.sqrt();
+        Ok(())
+    }
+
+    /// The Euclidean norm of the last step's gradient over all parameters; 0 before the first step.
+    pub fn gradient_norm(&self) -> f64 {
+        self.gradient_norm
+    }
+
+    /// Moments and count of steps, to go on from: `exp_avg.` and `exp_avg_sq.` with each parameter's name, `step`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn state<L: Layer<E>>(&mut self, layer: &mut L) -> DeviceResult<StateDict, E> {
+        let step = TensorData::Count(self.time.into());
+        let mut state = StateDict::from([(STEP.to_owned(), step)]);
+        layer.visit(FIRST_CONVOLUTION, &mut Save { moments: &mut self.moments, state: &mut state })?;
+        Ok(state)
+    }
+
+    /// Takes back what [`Adam::state`] gave.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of another shape, or the device fails.
+    pub fn restore<L: Layer<E>>(
+        &mut self,
+        layer: &mut L,
+        state: &StateDict,
+    ) -> Result<(), LoadError<DeviceError<E>>> {
+        let time = match state.get(STEP) {
+            Some(TensorData::Count(time)) => i32::try_from(*time).ok(),
+            _ => None,
+        };
+        self.time = time.ok_or_else(|| LoadError::Missing(STEP.to_owned()))?;
+        self.moments.clear();
+        if self.time > 0 {
+            layer.visit(FIRST_CONVOLUTION, &mut Restore { moments: &mut self.moments, state })?;
+        }
+        Ok(())
+    }
+}
+
+struct Save<'a, E: Engine> {
+    moments: &'a mut BTreeMap<String, [Buffer<E>; 2]>,
+    state: &'a mut StateDict,
+}
+
+impl<E: Engine> Visitor<E> for Save<'_, E> {
+    type Error = DeviceError<E>;
+
+    fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+        let Some(moments) = self.moments.get_mut(name) else { return Ok(()) };
+        let shape: Vec<usize> = tensor.shape().concrete().into();
+        for (moment, buffer) in MOMENTS.into_iter().zip(moments) {
+            let values = E::buffer_values(tensor.device(), buffer)?;
+            self.state.insert(format!("{moment}.{name}"), TensorData::from_values(&shape, values));
+        }
+        Ok(())
+    }
+
+    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
+        Ok(())
+    }
+
+    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
+        Ok(())
+    }
+}
+
+struct Restore<'a, E: Engine> {
+    moments: &'a mut BTreeMap<String, [Buffer<E>; 2]>,
+    state: &'a StateDict,
+}
+
+impl<E: Engine> Visitor<E> for Restore<'_, E> {
+    type Error = LoadError<DeviceError<E>>;
+
+    fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> Result<(), Self::Error> {
+        let buffer = |moment: &str| {
+            let values = values_of(self.state, &format!("{moment}.{name}"), tensor.shape())?;
+            E::buffer(tensor.device(), values).map_err(LoadError::Device)
+        };
+        let [first, second] = MOMENTS.map(buffer);
+        self.moments.insert(name.to_owned(), [first?, second?]);
+        Ok(())
+    }
+
+    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn count(&mut self, _: &str, _: &mut u64) -> Result<(), Self::Error> {
+        Ok(())
     }
 }
 
@@ -63,6 +165,8 @@ struct Update<'a, E: Engine> {
     step: AdamStep,
     moments: &'a mut BTreeMap<String, [Buffer<E>; 2]>,
     grads: &'a mut Grads<E>,
+    /// Sum of the squares of all gradients so far.
+    squares: f64,
 }
 
 impl<E: Engine> Visitor<E> for Update<'_, E> {
@@ -77,7 +181,9 @@ impl<E: Engine> Visitor<E> for Update<'_, E> {
                 entry.insert([zeros()?, zeros()?])
             }
         };
-        E::adam(self.step, tensor, moments, self.grads.get_or_alloc_mut(tensor)?)
+        let gradient = self.grads.get_or_alloc_mut(tensor)?;
+        self.squares += E::sum_of_squares(tensor.device(), gradient)?;
+        E::adam(self.step, tensor, moments, gradient)
     }
 
     fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::adam::AdamConfig;
 use crate::arch::Arch;
 use crate::augment::Policy;
+use crate::collapse::{CollapseConfig, OnCollapse};
 use crate::data::{DatasetKind, DownloadConfig};
 use crate::gan::GanConfig;
 use crate::loss::GeneratorLoss;
@@ -41,7 +42,8 @@ pub struct TrainConfig {
     /// Stop after this many steps, even within an epoch
     #[arg(long, alias = "max_steps", value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(1..))]
     pub max_steps: Option<u64>,
-    /// Stop after the step that is under way when this much time has passed, even within an epoch
+    /// Stop after the step that is under way when this much time has passed, even within an epoch; the time of all
+    /// parts of a run that was gone on with counts
     #[arg(long, alias = "max_minutes", value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]
     pub max_minutes: Option<f64>,
     /// Updates of the discriminator, each with a batch of its own, before one of the generator
@@ -101,6 +103,30 @@ pub struct TrainConfig {
     /// Epochs between checkpoints, sample grids and loss plots
     #[arg(long, alias = "save_interval", value_name = "N", allow_negative_numbers = true, default_value = "10", value_parser = whole::<u64>(1..))]
     pub save_interval: u64,
+    /// Go on with the run in --checkpoint-dir, from its last whole state
+    ///
+    /// It goes on as if it had never stopped, to the same bytes. Flags that change what is learned have to be those that
+    /// the run began with; more epochs, steps or minutes, other output folders and other numbers of threads are fine.
+    #[arg(long)]
+    pub resume: bool,
+    /// Begin a new run where an earlier one that did not come to its end has its states, which are removed
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
+    /// Minutes between two states of the run, besides those at each save interval and at the end
+    ///
+    /// A state, `state_<step>.safetensors` in --checkpoint-dir, has all that --resume needs.
+    #[arg(long, alias = "state_minutes", value_name = "MINUTES", allow_negative_numbers = true, default_value = "10", value_parser = minutes)]
+    pub state_minutes: f64,
+    /// States to keep: the newest ones
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "3", value_parser = whole::<usize>(1..))]
+    pub keep: usize,
+    /// What to do when the losses are no longer finite, when the discriminator is certain for long and the generator
+    /// learns nothing from it, or when the samples have become nearly the same
+    #[arg(long, alias = "on_collapse", value_name = "WHAT", default_value = "stop")]
+    pub on_collapse: OnCollapse,
+    /// When a run counts as collapsed
+    #[arg(skip)]
+    pub collapse: CollapseConfig,
     /// What weights, shuffles and latents are drawn from
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "0", value_parser = whole::<u64>(..))]
     pub seed: u64,

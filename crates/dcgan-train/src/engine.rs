@@ -7,9 +7,11 @@
 use dfdx::prelude::*;
 
 use crate::augment::Augmentation;
+use crate::buffer;
 pub use crate::kernels::activation::Activation;
 pub use crate::kernels::adam::AdamStep;
 use crate::kernels::augment::ImagesShape;
+use crate::kernels::norm;
 
 /// Feature maps of `C` channels and side `S`: `[C, S, S, N]`, the batch innermost and of any size.
 pub type MapShape<const C: usize, const S: usize> = (Const<C>, Const<S>, Const<S>, usize);
@@ -222,6 +224,30 @@ pub trait Engine: Sized + 'static {
         moments: &mut [Buffer<Self>; 2],
         gradient: &Buffer<Self>,
     ) -> DeviceResult<(), Self>;
+
+    /// The floats of a buffer, which stays as it is.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    fn buffer_values(device: &Self::Device, buffer: &mut Buffer<Self>) -> DeviceResult<Vec<f32>, Self> {
+        buffer::values::<Self>(device, buffer)
+    }
+
+    /// A buffer of these floats.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    fn buffer(device: &Self::Device, values: Vec<f32>) -> DeviceResult<Buffer<Self>, Self> {
+        buffer::from_values::<Self>(device, values)
+    }
+
+    /// The sum of the squares of a buffer's floats.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    fn sum_of_squares(device: &Self::Device, buffer: &mut Buffer<Self>) -> DeviceResult<f64, Self> {
+        Ok(norm::sum_of_squares(&Self::buffer_values(device, buffer)?))
+    }
 
     /// Copies floats from a tensor to `values`, in row-major order.
     ///

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::CheckpointError;
 
+use crate::collapse::Collapse;
 use crate::data::DataError;
 
 /// A training or sampling run cannot go on.
@@ -22,18 +23,18 @@ pub enum TrainError {
     /// The dataset cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The losses are no numbers any more.
-    #[error(
-        "the losses are no longer finite at step {step} (D {loss_d}, G {loss_g}): \
-         the run diverged, try a smaller --learning-rate"
-    )]
-    Diverged {
+    /// The run cannot be gone on with, or cannot begin where another one is.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
+    /// Nothing is to be learned any more.
+    #[error("step {step}: {collapse}{}; {}", times(*rollbacks), advice(collapse, *rollbacks))]
+    Collapsed {
         /// The step, from 1.
         step: u64,
-        /// The discriminator's loss.
-        loss_d: f32,
-        /// The generator's loss.
-        loss_g: f32,
+        /// How.
+        collapse: Collapse,
+        /// How often the run went back before.
+        rollbacks: usize,
     },
     /// A checkpoint of an architecture that is not compiled in.
     #[error(
@@ -55,4 +56,89 @@ impl TrainError {
     pub fn device(error: impl std::fmt::Display) -> Self {
         Self::Device(error.to_string())
     }
+}
+
+fn times(rollbacks: usize) -> String {
+    match rollbacks {
+        0 => String::new(),
+        1 => " (after going back once)".to_owned(),
+        times => format!(" (after going back {times} times)"),
+    }
+}
+
+fn advice(collapse: &Collapse, rollbacks: usize) -> &'static str {
+    match (collapse, rollbacks) {
+        (Collapse::NotFinite { .. }, 0) => "try a smaller --learning-rate, or --on-collapse rollback",
+        (_, 0) => "try --on-collapse rollback, another --learning-rate or --seed, or --on-collapse continue",
+        _ => "try a smaller --learning-rate",
+    }
+}
+
+/// A run cannot be gone on with, or cannot begin where another one is.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// There is nothing to go on from.
+    #[error(
+        "--resume: there is no state_<step>.safetensors in {}; name the run's --checkpoint-dir, or leave --resume \
+         out to begin a run",
+        folder.display()
+    )]
+    NoState {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// Options that the result depends on are not those that the run began with.
+    #[error(
+        "--resume: {changes}; go on with the values that the run in {} began with, or begin another run in another \
+         --checkpoint-dir",
+        folder.display()
+    )]
+    Changed {
+        /// Flags with their old and new values.
+        changes: String,
+        /// Where the run's states are.
+        folder: PathBuf,
+    },
+    /// The dataset is another one.
+    #[error(
+        "--resume: {dataset} had {old} images when the run began and has {new} now; go on with the same ones"
+    )]
+    Images {
+        /// The dataset.
+        dataset: String,
+        /// How many it had.
+        old: usize,
+        /// How many it has.
+        new: usize,
+    },
+    /// A state is not that of such a run.
+    #[error("--resume: {} does not fit this run: {reason}; go on with the program that wrote it", path.display())]
+    Unfit {
+        /// The state.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A new run would cost an earlier one that did not come to its end.
+    #[error(
+        "{} has the states of a run that did not come to its end, the last one of step {step}: go on with it by \
+         --resume, begin a new one in its place by --overwrite, or name another --checkpoint-dir",
+        folder.display()
+    )]
+    Unfinished {
+        /// The folder.
+        folder: PathBuf,
+        /// The step of the last state.
+        step: u64,
+    },
+    /// Two runs would mix their files.
+    #[error(
+        "another dcgan-train is training into {}: wait for its end, or name other folders with --checkpoint-dir and \
+         --output-dir",
+        folder.display()
+    )]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
+    },
 }

@@ -38,6 +38,15 @@ pub enum Event {
         /// Real images a step; an epoch's last one has what is left.
         images_per_step: u64,
     },
+    /// An earlier run goes on.
+    Resumed {
+        /// The state that it goes on from.
+        path: PathBuf,
+        /// The epoch of its last step, from 1.
+        epoch: u64,
+        /// Its last step.
+        step: u64,
+    },
     /// A step was made.
     Step(Step),
     /// How it went over many steps: for those who don't look at each.
@@ -60,6 +69,10 @@ pub enum Event {
     },
     /// A file was written.
     Saved(PathBuf),
+    /// Something that people need to know, even those who asked for quiet.
+    Warning(String),
+    /// Something that people may want to know.
+    Note(String),
 }
 
 /// A step, and where in the run it stands.
@@ -81,7 +94,7 @@ pub struct Step {
 
 /// Losses and probabilities, each with its name.
 pub(crate) fn texts(stats: &StepStats) -> [String; 4] {
-    let StepStats { loss_d, loss_g, d_x, d_g_z } = stats;
+    let StepStats { loss_d, loss_g, d_x, d_g_z, .. } = stats;
     [
         format!("loss D {loss_d:.3}"),
         format!("loss G {loss_g:.3}"),
@@ -105,6 +118,11 @@ impl Display for Event {
                 write!(f, "{images_per_second:.1} images/s")
             }
             Self::Skipped { reason, count } => write!(f, "skipped image {count}: {reason}"),
+            Self::Resumed { path, epoch, step } => {
+                write!(f, "going on from {}: epoch {epoch}, step {step}", path.display())
+            }
+            Self::Warning(text) => write!(f, "warning: {text}"),
+            Self::Note(text) => f.write_str(text),
             Self::Saved(path) => write!(f, "saved {}", path.display()),
             Self::Downloading { file, received, total: None } => {
                 write!(f, "downloading {file}: {}", HumanBytes(*received))

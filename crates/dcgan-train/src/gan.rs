@@ -1,16 +1,18 @@
 //! A generator and a discriminator that learn from each other: one training step, and sampling.
 
+use std::collections::BTreeMap;
+
 use dfdx::prelude::*;
 
 use crate::adam::{Adam, AdamConfig};
 use crate::arch::Architecture;
 use crate::augment::Augmentation;
 use crate::ema::Ema;
-use crate::engine::{Array, DeviceResult, Engine, Grads, Wanted};
+use crate::engine::{Array, DeviceError, DeviceResult, Engine, Grads, Wanted};
 use crate::init::{self, initialised};
 use crate::layers::Layer;
 use crate::loss::{GeneratorLoss, bce_with_logits, mean_probability, scalar};
-use crate::state::{self, StateDict};
+use crate::state::{self, LoadError, StateDict};
 
 /// Settings of the losses and optimizers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,7 +80,7 @@ pub fn changed<E: Engine, X: Shape, T: Tape<f32, E::Device>>(
 }
 
 /// What a step says of itself: of the discriminator, means over its updates.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct StepStats {
     /// The discriminator's loss: on real and on generated images, added.
     pub loss_d: f32,
@@ -88,7 +90,17 @@ pub struct StepStats {
     pub d_x: f32,
     /// The same of generated images, in the discriminator's update.
     pub d_g_z: f32,
+    /// The Euclidean norm of the gradient of the discriminator's loss.
+    pub grad_norm_d: f32,
+    /// The same of the generator's.
+    pub grad_norm_g: f32,
 }
+
+/// The names of a GAN's groups of tensors: networks, and their optimizers.
+const GENERATOR: [&str; 2] = ["generator", "adam_g"];
+const DISCRIMINATOR: [&str; 2] = ["discriminator", "adam_d"];
+/// The name of the group of the generator's mean.
+const EMA: &str = "ema";
 
 /// Both networks and their optimizers on one device.
 pub struct Gan<A: Architecture, E: Engine> {
@@ -197,7 +209,39 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         assert!(count > 0.0, "a step has a round at least");
         let [loss_d, d_x, d_g_z] = sums.map(|sum| sum / count);
         let loss_g = self.step_generator(for_generator)?;
-        Ok(StepStats { loss_d, loss_g, d_x, d_g_z })
+        let [grad_norm_d, grad_norm_g] = [&self.adam_d, &self.adam_g].map(|adam| adam.gradient_norm() as f32);
+        Ok(StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g })
+    }
+
+    /// All that training changes, in named groups, to go on from exactly here.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn groups(&mut self) -> DeviceResult<BTreeMap<String, StateDict>, E> {
+        let groups = [
+            (GENERATOR[0], self.generator_state()),
+            (GENERATOR[1], self.adam_g.state(&mut self.generator)?),
+            (DISCRIMINATOR[0], self.discriminator_state()),
+            (DISCRIMINATOR[1], self.adam_d.state(&mut self.discriminator)?),
+        ];
+        let ema = self.ema.as_ref().map(|ema| (EMA, ema.state()));
+        Ok(groups.into_iter().chain(ema).map(|(name, state)| (name.to_owned(), state)).collect())
+    }
+
+    /// Goes back to where [`Gan::groups`] came from.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of another shape, or the device fails: the GAN is of no use then.
+    pub fn restore(&mut self, groups: &BTreeMap<String, StateDict>) -> Result<(), LoadError<DeviceError<E>>> {
+        let group = |name: &str| groups.get(name).ok_or_else(|| LoadError::Missing(name.to_owned()));
+        state::load::<E, _>(&mut self.generator, group(GENERATOR[0])?)?;
+        self.adam_g.restore(&mut self.generator, group(GENERATOR[1])?)?;
+        state::load::<E, _>(&mut self.discriminator, group(DISCRIMINATOR[0])?)?;
+        self.adam_d.restore(&mut self.discriminator, group(DISCRIMINATOR[1])?)?;
+        match &mut self.ema {
+            Some(ema) => ema.restore(&self.device, group(EMA)?).map_err(LoadError::Device),
+            None => Ok(()),
+        }
     }
 
     /// Gradients of the discriminator's loss on real images and on generated ones, with the statistics that

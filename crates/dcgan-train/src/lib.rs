@@ -8,6 +8,7 @@
 //! - [`loss`], [`adam`], [`gan`]: one training step; [`schedule`]: its learning rates
 //! - [`data`]: images in batches; [`batch`]: batches as tensors; [`augment`]: random changes to them
 //! - [`trainer`]: a whole run as a [`config`] says, with [`event`]s and [`metrics`]
+//! - [`interrupt`]: a wish that a run end early; [`collapse`]: whether it is worth going on
 //! - [`progress`]: what people see of it while it goes on; [`plot`]: the picture of its losses, smoothed by a
 //!   [`moving_average`]
 //! - [`init`], [`state`], [`sampler`]: new networks, saved ones, and their images
@@ -17,6 +18,8 @@ pub mod adam;
 pub mod arch;
 pub mod augment;
 pub mod batch;
+mod buffer;
+pub mod collapse;
 pub mod config;
 pub mod data;
 pub mod device;
@@ -26,6 +29,7 @@ pub mod error;
 pub mod event;
 pub mod gan;
 pub mod init;
+pub mod interrupt;
 pub mod kernels;
 pub mod layers;
 mod lend;

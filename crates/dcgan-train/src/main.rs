@@ -1,6 +1,7 @@
 //! `dcgan-train`: trains a DCGAN, and draws samples of a checkpoint.
 
 use std::borrow::Cow;
+use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,11 +13,14 @@ use dcgan_core::{atomic, grid, latent};
 use dcgan_train::config::{DeviceKind, TrainConfig, whole};
 use dcgan_train::device::{self, OnDevice};
 use dcgan_train::engine::Engine;
+use dcgan_train::error::TrainError;
+use dcgan_train::event::Event;
+use dcgan_train::interrupt::Interrupt;
 use dcgan_train::kernels::recycler::Recycler;
 use dcgan_train::progress::Progress;
 use dcgan_train::recalibrate::{self, recalibrate_checkpoint};
 use dcgan_train::sampler::sample_checkpoint;
-use dcgan_train::trainer::train;
+use dcgan_train::trainer::{Ending, Outcome, train_until};
 
 /// A step's maps come and go in large blocks.
 #[global_allocator]
@@ -106,7 +110,7 @@ struct Machine {
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             drop(writeln!(io::stderr(), "dcgan-train: {error:#}"));
             ExitCode::FAILURE
@@ -114,7 +118,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Some(Command::Sample(args)) => args.machine.run(Sample(&args)),
         Some(Command::Recalibrate(args)) => args.machine.run(Recalibrate(&args)),
@@ -123,7 +127,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 impl Machine {
-    fn run<W: OnDevice<Output = anyhow::Result<()>>>(&self, work: W) -> anyhow::Result<()> {
+    fn run<W: OnDevice<Output = anyhow::Result<ExitCode>>>(&self, work: W) -> anyhow::Result<ExitCode> {
         let threads = self.threads.unwrap_or(0);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         pool.context("cannot start the threads of --threads")?;
@@ -137,15 +141,94 @@ struct Train<'a> {
 }
 
 impl OnDevice for Train<'_> {
-    type Output = anyhow::Result<()>;
+    type Output = anyhow::Result<ExitCode>;
 
     fn run<E: Engine>(self, device: E::Device, name: &str) -> Self::Output {
         let mut progress = Progress::on_stderr(self.quiet);
         progress.say(&format_args!("device: {name}"));
-        train::<E>(self.config, &device, &mut |event| progress.tell(&event))?;
+        let interrupt = Interrupt::default();
+        let mut has_state = false;
+        let result = train_until::<E>(self.config, &device, &interrupt, &mut |event| {
+            // Before, there is nothing to save: a signal ends the program as it always does.
+            if matches!(event, Event::Started { .. })
+                && let Err(error) = interrupt.on_signals()
+            {
+                progress
+                    .tell(&Event::Warning(format!("a signal will end the run without saving it: {error}")));
+            }
+            has_state |= is_state(&event);
+            progress.tell(&event);
+        });
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(error) if has_state => {
+                drop(progress);
+                let hint = kept_hint(&error);
+                return Err(anyhow::anyhow!("{:#}\n{hint}", anyhow::Error::from(error)));
+            }
+            Err(error) => return Err(error.into()),
+        };
         progress.finish();
-        Ok(())
+        if !self.quiet {
+            // A closed standard error is no failure of the run.
+            drop(writeln!(io::stderr(), "{outcome}\n{}", next_command(&outcome)));
+        }
+        Ok(match outcome.ending {
+            Ending::Complete => ExitCode::SUCCESS,
+            Ending::Interrupted(signal) => ExitCode::from(signal.exit_code()),
+        })
     }
+}
+
+/// Whether an event tells that there is a state to go on from.
+fn is_state(event: &Event) -> bool {
+    match event {
+        Event::Resumed { .. } => true,
+        Event::Saved(path) => {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("state_"))
+        }
+        _ => false,
+    }
+}
+
+/// What to type after a run.
+fn next_command(outcome: &Outcome) -> String {
+    match outcome.ending {
+        Ending::Complete => {
+            let generator = outcome.generator.to_string_lossy();
+            let words = ["dcgan-export", "--checkpoint", &generator, "--output", "generator.onnx"];
+            format!("next: {}", shell(words))
+        }
+        Ending::Interrupted(_) => format!("to go on: {}", resume_command()),
+    }
+}
+
+/// What can be done with the states that a failed run left.
+fn kept_hint(error: &TrainError) -> String {
+    let command = resume_command();
+    match error {
+        // As it was, it would come to the same end again.
+        TrainError::Collapsed { rollbacks: 0, .. } => {
+            format!("the run's states are kept; to go on from a good one: {command} --on-collapse rollback")
+        }
+        _ => format!("the run's last state is kept; to go on from it: {command}"),
+    }
+}
+
+/// The command that goes on with this run.
+fn resume_command() -> String {
+    let mut words: Vec<String> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    words.retain(|word| !["--resume", "--overwrite", "--on-collapse=stop"].contains(&word.as_str()));
+    if let Some(at) = words.windows(2).position(|pair| pair == ["--on-collapse", "stop"]) {
+        words.drain(at..at + 2);
+    }
+    shell(words.iter().map(String::as_str).chain(["--resume"]))
+}
+
+/// Words as a shell takes them.
+fn shell<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    // No argument of a process has the byte 0 in it, which is all that cannot be quoted.
+    shlex::try_join(words).unwrap_or_default()
 }
 
 /// The checkpoint that `--checkpoint` stands for; which of a folder, is said.
@@ -161,7 +244,7 @@ fn chosen(path: &Path) -> anyhow::Result<Cow<'_, Path>> {
 struct Recalibrate<'a>(&'a RecalibrateArgs);
 
 impl OnDevice for Recalibrate<'_> {
-    type Output = anyhow::Result<()>;
+    type Output = anyhow::Result<ExitCode>;
 
     fn run<E: Engine>(self, device: E::Device, _: &str) -> Self::Output {
         let RecalibrateArgs { checkpoint, output, batches, .. } = self.0;
@@ -170,14 +253,15 @@ impl OnDevice for Recalibrate<'_> {
         recalibrate_checkpoint::<E>(&device, &checkpoint, *batches)?.save(output)?;
         let latents = batches * recalibrate::BATCH_SIZE as u64;
         let line = format!("wrote {}: BatchNorm's statistics of {latents} latents", output.display());
-        writeln!(io::stdout(), "{line}").context("cannot print the summary")
+        writeln!(io::stdout(), "{line}").context("cannot print the summary")?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
 struct Sample<'a>(&'a SampleArgs);
 
 impl OnDevice for Sample<'_> {
-    type Output = anyhow::Result<()>;
+    type Output = anyhow::Result<ExitCode>;
 
     fn run<E: Engine>(self, device: E::Device, _: &str) -> Self::Output {
         let args = self.0;
@@ -197,6 +281,7 @@ impl OnDevice for Sample<'_> {
             "wrote {output}: {count} images of {width}x{height}, seeds {} to {last}",
             args.seed
         )
-        .context("cannot print the summary")
+        .context("cannot print the summary")?;
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,12 +1,12 @@
 //! The numbers of a run: a file with a line a step, and averages for people.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dcgan_core::atomic::WriteError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::gan::StepStats;
 
@@ -48,8 +48,40 @@ impl MetricsFile {
     /// # Errors
     /// [`WriteError`] names it.
     pub fn create(path: &Path) -> Result<Self, WriteError> {
-        let file = File::create(path).map_err(|source| WriteError { path: path.to_owned(), source })?;
+        let file = File::create(path).map_err(|source| WriteError::new(path, source))?;
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+    }
+
+    /// Goes on after step `step`, when the file had so many bytes: what comes after them is removed. Whether they are
+    /// there; if not, such as in another folder, the file begins anew.
+    ///
+    /// # Errors
+    /// [`WriteError`] names it.
+    pub fn resume(path: &Path, bytes: u64, step: u64) -> Result<(Self, bool), WriteError> {
+        if !ends_with_step(path, bytes, step) {
+            return Ok((Self::create(path)?, false));
+        }
+        let open = || {
+            let mut file = File::options().write(true).open(path)?;
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+        };
+        let file = open().map_err(|source| WriteError::new(path, source))?;
+        Ok((file, true))
+    }
+
+    /// Makes what was added outlast a power failure; the bytes of the file.
+    ///
+    /// # Errors
+    /// [`WriteError`] names the file.
+    pub fn sync(&mut self) -> Result<u64, WriteError> {
+        self.flush()?;
+        let sync = |file: &File| {
+            file.sync_all()?;
+            Ok(file.metadata()?.len())
+        };
+        sync(self.file.get_ref()).map_err(|source| WriteError::new(&self.path, source))
     }
 
     /// Adds a step.
@@ -61,7 +93,7 @@ impl MetricsFile {
         let images_per_second = (images_per_second * 10.0).round() / 10.0;
         let line = serde_json::to_string(&Line { metrics, images_per_second });
         let result = line.map_err(std::io::Error::from).and_then(|line| writeln!(self.file, "{line}"));
-        result.map_err(|source| WriteError { path: self.path.clone(), source })
+        result.map_err(|source| WriteError::new(&self.path, source))
     }
 
     /// Makes what was added visible to others.
@@ -69,8 +101,33 @@ impl MetricsFile {
     /// # Errors
     /// [`WriteError`] names the file.
     pub fn flush(&mut self) -> Result<(), WriteError> {
-        self.file.flush().map_err(|source| WriteError { path: self.path.clone(), source })
+        self.file.flush().map_err(|source| WriteError::new(&self.path, source))
     }
+}
+
+/// Whether the last line within the first `bytes` of a file is that of step `step`; before the first one, whether the
+/// file is there.
+fn ends_with_step(path: &Path, bytes: u64, step: u64) -> bool {
+    #[derive(Deserialize)]
+    struct Line {
+        step: u64,
+    }
+    /// More than any line has.
+    const LINE: u64 = 4096;
+    let last_line = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(bytes.saturating_sub(LINE)))?;
+        let mut text = Vec::new();
+        file.take(bytes.min(LINE)).read_to_end(&mut text)?;
+        io::Result::Ok(text)
+    };
+    let Ok(text) = last_line() else { return false };
+    if text.len() as u64 != bytes.min(LINE) {
+        return false;
+    }
+    let Some(lines) = text.strip_suffix(b"\n") else { return bytes == 0 && step == 0 };
+    let line = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    serde_json::from_slice::<Line>(line).is_ok_and(|line| line.step == step)
 }
 
 /// Means over the steps since the last report.
@@ -86,7 +143,7 @@ pub struct Average {
 pub struct Averages {
     since: Instant,
     last_step: Instant,
-    sum: [f64; 4],
+    sum: [f64; 6],
     steps: usize,
     images: usize,
 }
@@ -95,13 +152,13 @@ impl Averages {
     /// Nothing so far.
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { since: now, last_step: now, sum: [0.0; 4], steps: 0, images: 0 }
+        Self { since: now, last_step: now, sum: [0.0; 6], steps: 0, images: 0 }
     }
 
     /// Adds a step of `images`, whose images a second are returned.
     pub fn add(&mut self, metrics: &Metrics, images: usize) -> f64 {
-        let StepStats { loss_d, loss_g, d_x, d_g_z } = metrics.stats;
-        let values = [loss_d, loss_g, d_x, d_g_z];
+        let StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g } = metrics.stats;
+        let values = [loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g];
         self.sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
         self.steps += 1;
         self.images += images;
@@ -123,9 +180,11 @@ impl Averages {
     /// The means, where there was a step; and starts anew.
     pub fn take(&mut self) -> Option<Average> {
         let Self { since, sum, steps, images, .. } = std::mem::take(self);
-        let [loss_d, loss_g, d_x, d_g_z] = sum.map(|sum| (sum / steps as f64) as f32);
+        let means = sum.map(|sum| (sum / steps as f64) as f32);
+        let [loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g] = means;
+        let stats = StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g };
         let images_per_second = images as f64 / since.elapsed().as_secs_f64();
-        (steps > 0).then_some(Average { stats: StepStats { loss_d, loss_g, d_x, d_g_z }, images_per_second })
+        (steps > 0).then_some(Average { stats, images_per_second })
     }
 }
 
@@ -141,8 +200,42 @@ mod tests {
     use crate::event::Event;
 
     fn step(step: u64, loss_d: f32) -> Metrics {
-        let stats = StepStats { loss_d, loss_g: 2.0 * loss_d, d_x: 0.75, d_g_z: 0.25 };
+        let stats = StepStats {
+            loss_d,
+            loss_g: 2.0 * loss_d,
+            d_x: 0.75,
+            d_g_z: 0.25,
+            grad_norm_d: 4.0 * loss_d,
+            grad_norm_g: 8.0 * loss_d,
+        };
         Metrics { epoch: 1, step, images_seen: 8 * step, stats }
+    }
+
+    #[test]
+    fn a_file_goes_on_after_the_step_it_had_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut file = MetricsFile::create(&path).unwrap();
+        let mut bytes = Vec::new();
+        for number in 1..=30 {
+            file.write(&step(number, 1.0), 8.0).unwrap();
+            bytes.push(file.sync().unwrap());
+        }
+        drop(file);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let (mut file, found) = MetricsFile::resume(&path, bytes[27], 28).unwrap();
+        assert!(found);
+        for number in 29..=30 {
+            file.write(&step(number, 1.0), 8.0).unwrap();
+        }
+        drop(file);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+        for (bytes, step) in [(bytes[27], 27), (bytes[27] - 1, 28), (bytes[29] + 1, 30), (0, 3)] {
+            std::fs::write(&path, &whole).unwrap();
+            assert!(!MetricsFile::resume(&path, bytes, step).unwrap().1, "{bytes} bytes, step {step}");
+            assert_eq!(std::fs::read(&path).unwrap(), b"");
+        }
+        assert!(!MetricsFile::resume(&folder.path().join("other"), bytes[0], 1).unwrap().1);
     }
 
     #[test]
@@ -153,7 +246,7 @@ mod tests {
             assert!(averages.add(&step(number, loss), 8) > 0.0);
         }
         let first = averages.take().unwrap();
-        assert_eq!(first.stats, StepStats { loss_d: 2.0, loss_g: 4.0, d_x: 0.75, d_g_z: 0.25 });
+        assert_eq!(first.stats, step(2, 2.0).stats);
         assert!(first.images_per_second > 0.0);
         averages.add(&step(3, 5.0), 8);
         assert_eq!(averages.take().unwrap().stats.loss_d, 5.0);

@@ -1,5 +1,7 @@
 //! A mean that follows its values.
 
+use serde::{Deserialize, Serialize};
+
 /// An exponential moving average, unbiased from the first value on, as Adam's corrected moments are.
 ///
 /// pandas equivalent: `Series.ewm(span=span, adjust=True).mean()`.
@@ -10,7 +12,7 @@
 /// // A value weighs half of the one after it: (2 + 1/2 * 8) / (1 + 1/2).
 /// assert_eq!([mean.add(8.0), mean.add(2.0)], [8.0, 4.0]);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MovingAverage {
     decay: f64,
     sum: f64,

@@ -15,6 +15,7 @@ use crate::kernels::augment;
 use crate::kernels::batch_norm::{self, Moments};
 use crate::kernels::conv::{self, ConvShape, Kept, Method, Weight};
 use crate::kernels::linear::{self, LinearShape};
+use crate::kernels::norm;
 use crate::kernels::spectral;
 use crate::lend::{lend, lend_mut};
 
@@ -178,6 +179,20 @@ impl Engine for Native {
     ) -> DeviceResult<(), Self> {
         adam::update(step, lend_mut(parameter), first, second, gradient);
         Ok(())
+    }
+
+    fn buffer_values(_: &Cpu, buffer: &mut Buffer<Self>) -> DeviceResult<Vec<f32>, Self> {
+        Ok(buffer.to_vec())
+    }
+
+    fn buffer(device: &Cpu, values: Vec<f32>) -> DeviceResult<Buffer<Self>, Self> {
+        let mut buffer = Storage::<f32>::try_alloc_len(device, values.len())?;
+        buffer.copy_from_slice(&values);
+        Ok(buffer)
+    }
+
+    fn sum_of_squares(_: &Cpu, buffer: &mut Buffer<Self>) -> DeviceResult<f64, Self> {
+        Ok(norm::sum_of_squares(buffer))
     }
 
     fn read<S: Shape>(tensor: &Array<S, Self>, values: &mut [f32]) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::{self, Debug, Display, Formatter};
 
 use dcgan_core::TensorData;
 use dfdx::prelude::*;
@@ -35,8 +36,68 @@ pub fn from_state_dict<E: Engine, L: Layer<E>>(device: &E::Device, state: &State
     if state.keys().any(|name| name.ends_with(".weight_orig")) {
         layer.add_spectral_norm()?;
     }
-    layer.visit(FIRST_CONVOLUTION, &mut Load(state))?;
-    Ok(layer)
+    match load::<E, L>(&mut layer, state) {
+        Ok(()) => Ok(layer),
+        Err(LoadError::Device(error)) => Err(error),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Gives a network the values of a state dict.
+///
+/// # Errors
+/// If a tensor is missing or of another shape, or the device fails: some values may be the new ones then.
+pub fn load<E: Engine, L: Layer<E>>(
+    layer: &mut L,
+    state: &StateDict,
+) -> Result<(), LoadError<DeviceError<E>>> {
+    layer.visit(FIRST_CONVOLUTION, &mut Load(state))
+}
+
+/// A state dict cannot be loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LoadError<D> {
+    /// There is no such tensor.
+    Missing(String),
+    /// A tensor has another shape.
+    Shape {
+        /// Its name.
+        name: String,
+        /// The shape that is needed.
+        expected: Vec<usize>,
+        /// The shape that is there.
+        found: Vec<usize>,
+    },
+    /// The device failed.
+    Device(D),
+}
+
+impl<D: Debug> Display for LoadError<D> {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Self::Missing(name) => write!(f, "there is no tensor {name}"),
+            Self::Shape { name, expected, found } => {
+                write!(f, "tensor {name} has the shape {found:?}, expected {expected:?}")
+            }
+            Self::Device(error) => write!(f, "the device failed: {error:?}"),
+        }
+    }
+}
+
+/// The values of a tensor of a state dict.
+pub(crate) fn values_of<S: Shape, D>(
+    state: &StateDict,
+    name: &str,
+    shape: &S,
+) -> Result<Vec<f32>, LoadError<D>> {
+    let Some(TensorData::F32(values)) = state.get(name) else {
+        return Err(LoadError::Missing(name.to_owned()));
+    };
+    let expected: Vec<usize> = shape.concrete().into();
+    if values.shape() != expected {
+        return Err(LoadError::Shape { name: name.to_owned(), expected, found: values.shape().to_vec() });
+    }
+    Ok(values.iter().copied().collect())
 }
 
 /// The gradients of a network's parameters, by PyTorch's names; zeros where there is none.
@@ -100,32 +161,32 @@ impl<E: Engine> Visitor<E> for Save {
 struct Load<'a>(&'a StateDict);
 
 impl Load<'_> {
-    fn fill<S: Shape, E: Engine>(&self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
-        let Some(TensorData::F32(values)) = self.0.get(name) else {
-            panic!("the state dict has no tensor {name}");
-        };
-        let shape: Vec<usize> = tensor.shape().concrete().into();
-        assert_eq!(values.shape(), shape, "the shape of {name}");
-        let values = values.iter().copied().collect();
-        *tensor = tensor.device().try_tensor_from_vec(values, *tensor.shape())?;
+    fn fill<S: Shape, E: Engine>(
+        &self,
+        name: &str,
+        tensor: &mut Array<S, E>,
+    ) -> Result<(), LoadError<DeviceError<E>>> {
+        let values = values_of(self.0, name, tensor.shape())?;
+        let filled = tensor.device().try_tensor_from_vec(values, *tensor.shape());
+        *tensor = filled.map_err(LoadError::Device)?;
         Ok(())
     }
 }
 
 impl<E: Engine> Visitor<E> for Load<'_> {
-    type Error = DeviceError<E>;
+    type Error = LoadError<DeviceError<E>>;
 
-    fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+    fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> Result<(), Self::Error> {
         self.fill::<S, E>(name, tensor)
     }
 
-    fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
+    fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> Result<(), Self::Error> {
         self.fill::<S, E>(name, tensor)
     }
 
-    fn count(&mut self, name: &str, count: &mut u64) -> DeviceResult<(), E> {
+    fn count(&mut self, name: &str, count: &mut u64) -> Result<(), Self::Error> {
         let Some(TensorData::Count(value)) = self.0.get(name) else {
-            panic!("the state dict has no count {name}");
+            return Err(LoadError::Missing(name.to_owned()));
         };
         *count = (*value).try_into().unwrap_or(0);
         Ok(())

@@ -18,3 +18,5 @@ pub const FLIP: u64 = 7;
 /// Changes to images; the index counts the batches that the discriminator sees: of each of its updates the real one
 /// and the generated one, and then that of the generator's update.
 pub const AUGMENT: u64 = 8;
+/// What a run's seed becomes after going back; the index counts the times.
+pub const ROLLBACK: u64 = 16;

@@ -71,7 +71,7 @@ fn a_run_leaves_checkpoints_grids_and_metrics() {
     assert!(text.contains("saved checkpoints/generator_final.safetensors"), "{text}");
     assert_eq!(
         names(&folder.path().join("checkpoints")),
-        ["discriminator_final.safetensors", "generator_final.safetensors"]
+        ["discriminator_final.safetensors", "generator_final.safetensors", "state_3.safetensors"]
     );
     assert_eq!(
         names(&folder.path().join("outputs")),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use dcgan_train::data::{Batch, DataError, Dataset, Folder, Loader, LoaderConfig, epoch_batches};
+use dcgan_train::data::{Batch, DataError, Dataset, Folder, Loader, LoaderConfig, Place, epoch_batches};
 use image::{DynamicImage, Rgb, RgbImage};
 
 /// Pictures that are their own number: pixel (0, 0) of picture `i` is `[i / 256, i % 256, 0]`.
@@ -117,7 +117,10 @@ fn broken_pictures_are_left_out_reported_once_and_shorten_only_the_last_batch() 
         assert_eq!(sorted(numbers(batches)), good);
     }
     let reports = |batches: &[Batch]| {
-        batches.iter().flat_map(|b| b.broken.iter().map(ToString::to_string)).collect::<BTreeSet<_>>()
+        batches
+            .iter()
+            .flat_map(|b| b.broken.iter().map(|broken| broken.reason.to_string()))
+            .collect::<BTreeSet<_>>()
     };
     let names = reports(&epochs[0]);
     assert_eq!(names.len(), 4);
@@ -148,7 +151,12 @@ fn a_truncated_file_of_a_folder_is_left_out_and_named() {
     for expected in [1, 0] {
         let batch = loader.next_batch().unwrap();
         assert_eq!((batch.count, batch.broken.len()), (4, expected));
-        assert!(batch.broken.iter().all(|failure| failure.to_string().contains("3.jpg")));
+        assert!(
+            batch
+                .broken
+                .iter()
+                .all(|broken| broken.image == 3 && broken.reason.to_string().contains("3.jpg"))
+        );
     }
 }
 
@@ -163,33 +171,43 @@ fn all_broken_is_an_error_that_quotes_a_failure() {
 
 #[test]
 fn a_resumed_loader_goes_on_as_the_uninterrupted_one() {
-    for broken in [vec![], vec![0, 7, 8, 21]] {
-        let dataset = || numbered(23, broken.clone());
+    let broken = |batch: &Batch| batch.broken.iter().map(|broken| broken.image).collect::<Vec<_>>();
+    for unusable in [vec![], vec![0, 7, 8, 21]] {
+        let dataset = || numbered(23, unusable.clone());
         let whole = take(&mut Loader::start(dataset(), config(4)).unwrap(), 20);
+        let (mut start, mut known) = (Place::default(), Vec::new());
         for (done, batch) in whole.iter().enumerate() {
-            let resumed =
-                LoaderConfig { first_epoch: batch.epoch, first_batch: batch.index_in_epoch, ..config(4) };
+            assert_eq!((batch.epoch, batch.index_in_epoch), (start.epoch, start.batch));
+            let resumed = LoaderConfig { start, broken: known.clone(), ..config(4) };
             let rest = take(&mut Loader::start(dataset(), resumed).unwrap(), 20 - done);
             assert_eq!(content(&rest), content(&whole[done..]));
+            let reports = |batches: &[Batch]| batches.iter().map(broken).collect::<Vec<_>>();
+            assert_eq!(reports(&rest), reports(&whole[done..]));
+            start = batch.next;
+            known.extend(broken(batch));
         }
     }
 }
 
 #[test]
 fn a_start_past_the_end_of_an_epoch_is_the_next_epoch() {
-    for first_batch in [3, 4, 100] {
-        let start = LoaderConfig { first_epoch: 6, first_batch, ..config(4) };
+    for image in [10, 11, 100] {
+        let start = LoaderConfig { start: Place { epoch: 6, batch: 3, image }, ..config(4) };
         let batch = Loader::start(numbered(10, []), start).unwrap().next_batch().unwrap();
         assert_eq!((batch.epoch, batch.index_in_epoch), (7, 0));
     }
 }
 
 #[test]
-fn a_resumed_loader_reports_what_it_skipped_as_broken() {
-    let start = LoaderConfig { first_batch: 2, ..config(4) };
-    let mut loader = Loader::start(numbered(10, [1, 2]), start).unwrap();
-    let reports: usize = epochs(&mut loader, 2).iter().flatten().map(|b| b.broken.len()).sum();
-    assert_eq!(reports, 2);
+fn what_comes_before_the_start_is_not_decoded() {
+    let decoded = Arc::new(AtomicUsize::new(0));
+    let start = Place { epoch: 0, batch: 2, image: 8 };
+    let config = LoaderConfig { start, prefetch: 0, cache_bytes: 0, ..config(4) };
+    let mut loader = Loader::start(Box::new(Counting(Arc::clone(&decoded))), config).unwrap();
+    let batch = loader.next_batch().unwrap();
+    assert!((batch.count, batch.last_of_epoch) == (2, true), "{batch:?}");
+    // Two, and those of a batch of the next epoch that is already in preparation.
+    assert!(decoded.load(Ordering::Relaxed) <= 2 + 5);
 }
 
 #[test]

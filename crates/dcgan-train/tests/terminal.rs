@@ -7,7 +7,7 @@ use std::io::Read;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use tempfile::TempDir;
 
-const ROWS: u16 = 24;
+const ROWS: u16 = 60;
 
 /// Everything that a run of a few steps sends to a terminal of so many columns.
 fn sent(columns: u16, variables: &[(&str, &str)], more: &[&str]) -> String {
@@ -63,20 +63,28 @@ fn a_terminal_has_a_bar_below_the_lines() {
     let expected = [
         "device: ",
         "training dcgan32-small on shapes: 10000 images",
+        "saved checkpoints/state_20.safetensors",
         "saved checkpoints/generator_final.safetensors",
         "saved checkpoints/discriminator_final.safetensors",
         "saved outputs/generated_epoch_1.png",
         "saved outputs/training_loss.png",
         "epoch 1/100  took 00:0",
         "loss D ",
+        "done: 20 steps, 160 images in 00:0",
+        "  generator  checkpoints/generator_final.safetensors",
+        "  state      checkpoints/state_20.safetensors",
+        "  samples    outputs/generated_epoch_1.png",
+        "  losses     outputs/training_loss.png",
+        "  metrics    outputs/metrics.jsonl",
+        "next: dcgan-export --checkpoint ",
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for (line, start) in lines.iter().zip(expected) {
         assert!(line.starts_with(start), "{lines:#?}");
     }
-    assert!(lines[6].contains("step 20/20  [====") && lines[6].ends_with("=]"), "{lines:#?}");
+    assert!(lines[7].contains("step 20/20  [====") && lines[7].ends_with("=]"), "{lines:#?}");
     assert!(
-        ["loss G ", "D(x) ", "D(G(z)) ", " images/s"].iter().all(|part| lines[7].contains(part)),
+        ["loss G ", "D(x) ", "D(G(z)) ", " images/s"].iter().all(|part| lines[8].contains(part)),
         "{lines:#?}"
     );
     // While it goes on, it says how long it will.
@@ -87,13 +95,10 @@ fn a_terminal_has_a_bar_below_the_lines() {
 fn a_narrow_terminal_is_no_mess() {
     for columns in [60, 40, 20] {
         let lines = screen(columns, &sent(columns, &[], &[]));
-        let bars =
-            lines.iter().filter(|line| line.contains("epoch 1/100") || line.contains("loss D ")).count();
-        assert_eq!(bars, 2, "{columns}: {lines:#?}");
-        assert!(
-            lines[lines.len() - 2].starts_with("epoch 1/100")
-                && lines[lines.len() - 1].starts_with("loss D ")
-        );
+        let is_bar = |line: &&String| line.contains("epoch 1/100") || line.contains("loss D ");
+        assert_eq!(lines.iter().filter(is_bar).count(), 2, "{columns}: {lines:#?}");
+        let bar = lines.iter().position(|line| line.starts_with("epoch 1/100")).unwrap();
+        assert!(lines[bar + 1].starts_with("loss D ") && lines[bar + 2].starts_with("done: "), "{lines:#?}");
     }
 }
 

@@ -11,14 +11,14 @@ use dcgan_core::rng::Rng;
 use crate::streams;
 
 use super::cache::Cache;
-use super::{Batch, DataError, Dataset, Fitter, LoaderConfig};
+use super::{Batch, Broken, DataError, Dataset, Fitter, LoaderConfig, Place};
 
-/// All batches from a position on, without end.
+/// All batches from a place on, without end.
 pub(super) struct Batches {
     images: Images,
     config: LoaderConfig,
-    epoch: u64,
-    index_in_epoch: usize,
+    /// Of the next batch; in an epoch that has begun, the image is `ahead`.
+    place: Place,
     order: vec::IntoIter<u32>,
     /// The image after the ones handed out: without it, a batch could not tell whether it is its epoch's last.
     ahead: Option<Rc<[u8]>>,
@@ -26,20 +26,8 @@ pub(super) struct Batches {
 
 impl Batches {
     pub(super) fn new(images: Images, config: LoaderConfig) -> Self {
-        let epoch = config.first_epoch;
-        Self { images, config, epoch, index_in_epoch: 0, order: Vec::new().into_iter(), ahead: None }
-    }
-
-    /// Goes to the first batch that is wanted.
-    ///
-    /// The images before it are loaded for it: which of them are broken decides where the batch begins.
-    pub(super) fn skip_to_start(&mut self) -> Result<(), DataError> {
-        let mut broken = Vec::new();
-        while self.epoch == self.config.first_epoch && self.index_in_epoch < self.config.first_batch {
-            broken.append(&mut self.next_batch()?.broken);
-        }
-        self.images.failures = broken;
-        Ok(())
+        let place = config.start;
+        Self { images, config, place, order: Vec::new().into_iter(), ahead: None }
     }
 
     pub(super) fn next_batch(&mut self) -> Result<Batch, DataError> {
@@ -56,22 +44,40 @@ impl Batches {
             count += 1;
             self.ahead = self.images.next_good(&mut self.order);
         }
-        let (epoch, index_in_epoch) = (self.epoch, self.index_in_epoch);
+        let Place { epoch, batch, .. } = self.place;
         let last_of_epoch = self.ahead.is_none();
-        (self.epoch, self.index_in_epoch) =
-            if last_of_epoch { (epoch + 1, 0) } else { (epoch, index_in_epoch + 1) };
+        self.place = if last_of_epoch {
+            Place { epoch: epoch + 1, ..Place::default() }
+        } else {
+            Place { epoch, batch: batch + 1, image: self.images.len() - self.order.len() - 1 }
+        };
         let broken = mem::take(&mut self.images.failures);
-        Ok(Batch { epoch, index_in_epoch, last_of_epoch, count, pixels, broken })
+        let next = self.place;
+        Ok(Batch { epoch, index_in_epoch: batch, last_of_epoch, count, pixels, broken, next })
     }
 
+    /// Loads the first image of an epoch, or of what is left of it.
     fn begin_epoch(&mut self) -> Result<(), DataError> {
         let len = self.images.len();
-        self.order = Rng::stream(self.config.seed, streams::SHUFFLE, self.epoch).permutation(len).into_iter();
+        self.shuffle();
         self.ahead = self.images.next_good(&mut self.order);
+        if self.ahead.is_none() && self.place.image > 0 {
+            self.place = Place { epoch: self.place.epoch + 1, ..Place::default() };
+            self.shuffle();
+            self.ahead = self.images.next_good(&mut self.order);
+        }
         if self.ahead.is_none() {
             return Err(DataError::AllBroken { count: len, last: self.images.last_failure() });
         }
         Ok(())
+    }
+
+    /// Puts the epoch's images in order, from the place on.
+    fn shuffle(&mut self) {
+        let mut rng = Rng::stream(self.config.seed, streams::SHUFFLE, self.place.epoch);
+        let mut order = rng.permutation(self.images.len());
+        order.drain(..self.place.image.min(order.len()));
+        self.order = order.into_iter();
     }
 }
 
@@ -82,7 +88,7 @@ pub(super) struct Images {
     cache: Cache,
     is_broken: Vec<bool>,
     /// What was found broken since it was last reported.
-    failures: Vec<DataError>,
+    failures: Vec<Broken>,
     stop: Arc<AtomicBool>,
 }
 
@@ -90,12 +96,18 @@ impl Images {
     pub(super) fn new(
         dataset: Box<dyn Dataset>,
         fitter: Fitter,
-        cache_bytes: usize,
+        config: &LoaderConfig,
         stop: Arc<AtomicBool>,
     ) -> Self {
         let len = dataset.len();
-        let cache = Cache::new(len, cache_bytes);
-        Self { dataset, fitter, cache, is_broken: vec![false; len], failures: Vec::new(), stop }
+        let cache = Cache::new(len, config.cache_bytes);
+        let mut is_broken = vec![false; len];
+        for image in config.broken.iter().filter_map(|image| usize::try_from(*image).ok()) {
+            if let Some(is_broken) = is_broken.get_mut(image) {
+                *is_broken = true;
+            }
+        }
+        Self { dataset, fitter, cache, is_broken, failures: Vec::new(), stop }
     }
 
     fn len(&self) -> usize {
@@ -128,9 +140,9 @@ impl Images {
                 self.cache.offer(index, &image);
                 Some(image)
             }
-            Err(failure) => {
+            Err(reason) => {
                 self.is_broken[index] = true;
-                self.failures.push(failure);
+                self.failures.push(Broken { image: index as u32, reason });
                 None
             }
         }
@@ -138,6 +150,6 @@ impl Images {
 
     /// Empty only if loading was stopped, when nobody reads it.
     fn last_failure(&self) -> String {
-        self.failures.last().map(ToString::to_string).unwrap_or_default()
+        self.failures.last().map(|broken| broken.reason.to_string()).unwrap_or_default()
     }
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
+use serde::{Deserialize, Serialize};
+
 use super::epoch::{Batches, Images};
 use super::{DataError, Dataset, Fitter};
 
@@ -20,10 +22,10 @@ pub struct LoaderConfig {
     pub batch_size: usize,
     /// What the order of images follows from, together with the epoch's number.
     pub seed: u64,
-    /// The epoch of the first batch.
-    pub first_epoch: u64,
-    /// The first batch's index in its epoch, for going on in the middle of one; past its end is the next epoch.
-    pub first_batch: usize,
+    /// Where to begin; past the end of an epoch is the next epoch.
+    pub start: Place,
+    /// Images that are known to be broken: they are left out and not reported again.
+    pub broken: Vec<u32>,
     /// Memory for fitted images, in bytes. What does not fit is decoded again each epoch, with the same result.
     pub cache_bytes: usize,
     /// Batches that may wait ready, besides the one in preparation.
@@ -38,8 +40,8 @@ impl Default for LoaderConfig {
             channels: 3,
             batch_size: 128,
             seed: 0,
-            first_epoch: 0,
-            first_batch: 0,
+            start: Place::default(),
+            broken: Vec::new(),
             cache_bytes: 1 << 30,
             prefetch: 4,
         }
@@ -51,6 +53,26 @@ impl LoaderConfig {
     pub(super) fn bytes(&self) -> usize {
         self.channels * self.size * self.size
     }
+}
+
+/// Between two batches: what a loader needs to go on from there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The epoch of the next batch, counted from 0.
+    pub epoch: u64,
+    /// That batch's place in its epoch, counted from 0.
+    pub batch: usize,
+    /// Images before it in the epoch's order, broken ones included.
+    pub image: usize,
+}
+
+/// A picture that cannot be used.
+#[derive(Debug)]
+pub struct Broken {
+    /// Its number in the dataset.
+    pub image: u32,
+    /// Why.
+    pub reason: DataError,
 }
 
 /// Some images of an epoch.
@@ -67,7 +89,9 @@ pub struct Batch {
     /// `[N, C, S, S]` bytes.
     pub pixels: Vec<u8>,
     /// Pictures found unusable while this batch was prepared, each reported once. They are left out.
-    pub broken: Vec<DataError>,
+    pub broken: Vec<Broken>,
+    /// What comes after it.
+    pub next: Place,
 }
 
 /// How many batches an epoch of `len` usable images has.
@@ -111,7 +135,7 @@ impl Loader {
         let (sender, receiver) = sync_channel(config.prefetch);
         let stop_seen = Arc::clone(&stop);
         let work = move || {
-            let images = Images::new(dataset, fitter, config.cache_bytes, stop_seen);
+            let images = Images::new(dataset, fitter, &config, stop_seen);
             send_all(Batches::new(images, config), &sender);
         };
         let thread =
@@ -152,10 +176,6 @@ impl Drop for Loader {
 
 /// Sends batches until there is an error or nobody to receive them.
 fn send_all(mut batches: Batches, sender: &SyncSender<Result<Batch, DataError>>) {
-    if let Err(error) = batches.skip_to_start() {
-        let _ = sender.send(Err(error));
-        return;
-    }
     loop {
         let result = batches.next_batch();
         let failed = result.is_err();

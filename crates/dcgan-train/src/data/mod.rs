@@ -46,7 +46,7 @@ pub use download::DownloadConfig;
 pub use error::DataError;
 pub use fit::Fitter;
 pub use folder::Folder;
-pub use loader::{Batch, Loader, LoaderConfig, epoch_batches};
+pub use loader::{Batch, Broken, Loader, LoaderConfig, Place, epoch_batches};
 pub use mnist::Mnist;
 pub use shapes::Shapes;
 pub use unpack::UnpackError;

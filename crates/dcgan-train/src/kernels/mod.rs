@@ -34,6 +34,7 @@ pub mod conv;
 mod fresh;
 pub mod linear;
 mod matmul;
+pub mod norm;
 pub mod recycler;
 mod scratch;
 mod shared;

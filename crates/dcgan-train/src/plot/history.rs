@@ -40,6 +40,23 @@ impl LossHistory {
         self.losses.push([loss_d, loss_g]);
     }
 
+    /// Each span of steps as its epoch, its first step and the place of that step's losses: with
+    /// [`LossHistory::losses`], all there is.
+    pub fn spans(&self) -> Vec<[u64; 3]> {
+        self.spans.iter().map(|span| [span.epoch, span.step, span.start as u64]).collect()
+    }
+
+    /// A history from its parts; `None` if they don't fit together.
+    pub fn from_parts(losses: Vec<[f32; 2]>, spans: &[[u64; 3]]) -> Option<Self> {
+        let span = |[epoch, step, start]: &[u64; 3]| {
+            usize::try_from(*start).ok().map(|start| Span { epoch: *epoch, step: *step, start })
+        };
+        let spans: Vec<Span> = spans.iter().map(span).collect::<Option<_>>()?;
+        let starts = spans.iter().map(|span| span.start).chain([losses.len()]);
+        let fits = starts.clone().next() == Some(0) && starts.clone().zip(starts.skip(1)).all(|(a, b)| a < b);
+        fits.then_some(Self { losses, spans })
+    }
+
     fn forget_from(&mut self, step: u64) {
         while let Some(span) = self.spans.last() {
             let kept = usize::try_from(step.saturating_sub(span.step)).unwrap_or(usize::MAX);
@@ -62,7 +79,7 @@ impl LossHistory {
     }
 
     /// The losses in order, the discriminator's first, without their steps' numbers.
-    pub(super) fn losses(&self) -> &[[f32; 2]] {
+    pub fn losses(&self) -> &[[f32; 2]] {
         &self.losses
     }
 
@@ -148,6 +165,18 @@ mod tests {
         assert_eq!(found, history([(1, 1, 1.0), (2, 1, 7.0)]));
         found.push(1, 1, 8.0, 80.0);
         assert_eq!(found, history([(1, 1, 8.0)]));
+    }
+
+    #[test]
+    fn a_history_is_made_of_its_parts() {
+        let whole = history([(1, 1, 1.0), (2, 1, 2.0), (7, 3, 3.0)]);
+        for history in [whole.clone(), LossHistory::default()] {
+            let parts = (history.losses().to_vec(), history.spans());
+            assert_eq!(LossHistory::from_parts(parts.0, &parts.1), Some(history));
+        }
+        for spans in [vec![], vec![[1, 1, 1]], vec![[1, 1, 0], [3, 7, 3]], vec![[1, 1, 0], [2, 2, 0]]] {
+            assert_eq!(LossHistory::from_parts(whole.losses().to_vec(), &spans), None, "{spans:?}");
+        }
     }
 
     #[test]

@@ -47,7 +47,12 @@ impl<T: TermLike + Clone + 'static> Bars<T> {
                 self.download = None;
                 self.say(event);
             }
-            Event::Started { .. } | Event::Skipped { .. } | Event::Saved(_) => self.say(event),
+            Event::Started { .. }
+            | Event::Resumed { .. }
+            | Event::Skipped { .. }
+            | Event::Saved(_)
+            | Event::Warning(_)
+            | Event::Note(_) => self.say(event),
         }
     }
 
@@ -81,11 +86,11 @@ impl<T: TermLike + Clone + 'static> Training<T> {
     }
 
     fn show(&mut self, step: &Step) {
-        let StepStats { loss_d, loss_g, d_x, d_g_z } = step.stats;
+        let StepStats { loss_d, loss_g, d_x, d_g_z, .. } = step.stats;
         let mut values = [loss_d, loss_g, d_x, d_g_z];
         values.iter_mut().zip(&mut self.means).for_each(|(value, mean)| *value = mean.add(*value) as f32);
         let [loss_d, loss_g, d_x, d_g_z] = values;
-        self.latest = Step { stats: StepStats { loss_d, loss_g, d_x, d_g_z }, ..*step };
+        self.latest = Step { stats: StepStats { loss_d, loss_g, d_x, d_g_z, ..step.stats }, ..*step };
         self.bar.move_to(step.step, Some(step.steps));
         let left = self.bar.left().map(|left| format!("{} left", FormattedDuration(left)));
         self.draw(left);
@@ -150,7 +155,8 @@ mod tests {
     use super::*;
 
     fn step(step: u64) -> Event {
-        let stats = StepStats { loss_d: 0.5124, loss_g: 1.2344, d_x: 0.7126, d_g_z: 0.2317 };
+        let stats =
+            StepStats { loss_d: 0.5124, loss_g: 1.2344, d_x: 0.7126, d_g_z: 0.2317, ..Default::default() };
         Event::Step(Step { epoch: 100, epochs: 100, step, steps: 39100, images_seen: 128 * step, stats })
     }
 

@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn steps_have_no_lines_of_their_own() {
-        let stats = StepStats { loss_d: 1.0, loss_g: 2.0, d_x: 0.75, d_g_z: 0.25 };
+        let stats = StepStats { loss_d: 1.0, loss_g: 2.0, d_x: 0.75, d_g_z: 0.25, ..Default::default() };
         let step = Event::Step(Step { epoch: 1, epochs: 2, step: 7, steps: 9, images_seen: 56, stats });
         let averages = Average { stats, images_per_second: 8.0 };
         let progress = Event::Progress { epoch: 1, epochs: 2, step: 7, averages };

@@ -49,7 +49,7 @@ impl Progress {
     /// Tells an event.
     pub fn tell(&mut self, event: &Event) {
         match self {
-            Self::Quiet(stderr) if matches!(event, Event::Skipped { .. }) => {
+            Self::Quiet(stderr) if matches!(event, Event::Skipped { .. } | Event::Warning(_)) => {
                 drop(writeln!(stderr, "{event}"))
             }
             Self::Quiet(_) => {}

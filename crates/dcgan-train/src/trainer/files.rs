@@ -6,6 +6,7 @@ use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::spec::NetworkSpec;
 use dcgan_core::{DiscriminatorSpec, grid, latent};
+use ndarray::Array4;
 
 use super::record::record;
 use super::run::Run;
@@ -42,9 +43,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             networks.push(("generator_ema", generator, tensors));
         }
         for (network, spec, tensors) in networks {
-            let path = self.config.checkpoint_dir.join(format!("{network}_{when}.safetensors"));
+            let path = self.network_path(network, when);
             let checkpoint = Checkpoint { spec, record: record(self.config, &self.position), tensors };
-            self.saved(path.clone(), checkpoint.save(&path))?;
+            self.tell_saved(path.clone(), checkpoint.save(&path))?;
         }
         Ok(())
     }
@@ -56,32 +57,37 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         Ok(Some(state::state_dict::<E, _>(&mut generator)))
     }
 
-    /// Saves the pictures of an epoch.
-    pub(super) fn save_pictures(&mut self, epoch: u64) -> Result<(), TrainError> {
-        self.save_grid(epoch)?;
-        self.save_plot()
+    /// Where a network is saved.
+    pub(super) fn network_path(&self, network: &str, when: &str) -> PathBuf {
+        self.config.checkpoint_dir.join(format!("{network}_{when}.safetensors"))
     }
 
-    /// Draws the images of the seeds from `--seed` on, the same ones each time.
-    fn save_grid(&mut self, epoch: u64) -> Result<(), TrainError> {
+    /// The images of the seeds from `--seed` on, the same ones each time: `[64, C, S, S]`.
+    pub(super) fn samples(&self) -> Result<Array4<f32>, TrainError> {
         let latents = latent::latents(self.config.seed, GRID_IMAGES, A::LATENT);
         let images = sample::<A, E>(self.gan.generator(), self.gan.device(), latents.view());
-        let images = images.map_err(TrainError::device)?;
-        let picture = grid::grid(images.view(), grid::square_columns(GRID_IMAGES));
+        images.map_err(TrainError::device)
+    }
+
+    /// Draws the samples of an epoch.
+    pub(super) fn save_grid(&mut self, epoch: u64) -> Result<(), TrainError> {
+        let picture = grid::grid(self.samples()?.view(), grid::square_columns(GRID_IMAGES));
         let path = self.config.output_dir.join(format!("generated_epoch_{epoch}.png"));
-        self.saved(path.clone(), grid::save_png(&picture, &path))
+        self.saved.samples = Some(path.clone());
+        self.tell_saved(path.clone(), grid::save_png(&picture, &path))
     }
 
     /// Draws the losses so far, once there are enough for a line.
     pub(super) fn save_plot(&mut self) -> Result<(), TrainError> {
         let path = plot_path(self.config);
         if plot::save(self.log.history(), &path)? {
+            self.saved.plot = Some(path.clone());
             (self.report)(Event::Saved(path));
         }
         Ok(())
     }
 
-    fn saved(&mut self, path: PathBuf, result: Result<(), WriteError>) -> Result<(), TrainError> {
+    fn tell_saved(&mut self, path: PathBuf, result: Result<(), WriteError>) -> Result<(), TrainError> {
         result?;
         (self.report)(Event::Saved(path));
         Ok(())

@@ -1,69 +1,106 @@
 //! A training run: data in, checkpoints, sample grids and metrics out.
 //!
-//! - [`train`] opens what a run needs and starts it
+//! - [`train`] opens what a run needs and starts it, or goes on with one
 //! - `run`: the loop: a step, what follows each step, what follows each epoch; `step`: a step itself
 //! - `position`: where in its data a run stands; `clock`: how long it may take
 //! - `log`: the numbers of each step; `files`: networks and pictures; `record`: the options that a result depends on
+//! - `run_state`: all of a run in a file; `states`: the folder of these; `going_back`: saving one, and going back to one
+//! - `outcome`: what a run came to
 
-use dcgan_core::atomic;
+use std::path::Path;
+use std::time::Duration;
 
 use crate::arch::{Architecture, ForArchitecture};
+use crate::collapse::Guard;
 use crate::config::TrainConfig;
 use crate::data::{DataError, Loader, LoaderConfig, epoch_batches};
 use crate::engine::Engine;
-use crate::error::TrainError;
+use crate::error::{ResumeError, TrainError};
 use crate::event::Event;
 use crate::gan::Gan;
+use crate::interrupt::Interrupt;
 use crate::plot;
 
 mod clock;
 mod files;
+mod going_back;
 mod log;
+mod outcome;
 mod position;
 mod record;
 mod run;
+mod run_state;
+mod states;
 mod step;
+
+pub use outcome::{Ending, Outcome};
 
 use clock::Clock;
 use log::Log;
 use position::Position;
-use run::Run;
+use run::{LastFiles, Run};
+use run_state::RunState;
+use states::{Found, States};
 
 /// Trains as `config` says on `device`, and tells `report` what happens.
 ///
 /// # Errors
-/// [`TrainError`] says which file, folder or setting is wrong; checkpoints written before stay.
+/// [`TrainError`] says which file, folder or setting is wrong; checkpoints and states written before stay.
 pub fn train<E: Engine>(
     config: &TrainConfig,
     device: &E::Device,
     report: &mut dyn FnMut(Event),
-) -> Result<(), TrainError> {
-    config.arch.run(Training::<E> { config, device, report })
+) -> Result<Outcome, TrainError> {
+    train_until::<E>(config, device, &Interrupt::default(), report)
+}
+
+/// As [`train`], but ends after the step in which `interrupt` asks for it, with everything saved that is needed to go
+/// on.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_until<E: Engine>(
+    config: &TrainConfig,
+    device: &E::Device,
+    interrupt: &Interrupt,
+    report: &mut dyn FnMut(Event),
+) -> Result<Outcome, TrainError> {
+    config.arch.run(Training::<E> { config, device, interrupt, report })
 }
 
 struct Training<'a, E: Engine> {
     config: &'a TrainConfig,
     device: &'a E::Device,
+    interrupt: &'a Interrupt,
     report: &'a mut dyn FnMut(Event),
 }
 
 impl<E: Engine> ForArchitecture for Training<'_, E> {
-    type Output = Result<(), TrainError>;
+    type Output = Result<Outcome, TrainError>;
 
     fn run<A: Architecture>(self, name: &'static str) -> Self::Output {
-        let Self { config, device, report } = self;
-        let dataset = config.dataset.open(&config.data_dir, A::SIDE, &config.download, report)?;
-        let images = dataset.len();
-        check_batch_size(config, images)?;
-        let batches_per_epoch = epoch_batches(images, config.batch_size) as u64;
-        check_d_steps(config, batches_per_epoch)?;
-        let mut loader = Loader::start(dataset, loader_config::<A>(config))?;
+        let Self { config, device, interrupt, report } = self;
+        let found = config.resume.then(|| find(config, report)).transpose()?;
+        let position = found.as_ref().map(|found| found.state.description.position.clone());
+        let position = position.unwrap_or_default();
+        let (mut loader, images) = open_loader::<A>(config, &position, report)?;
         // Data that cannot be used is known before anything of an earlier run is replaced.
-        let ahead = Some(loader.next_batch()?);
-        for folder in [&config.checkpoint_dir, &config.output_dir] {
-            atomic::check_folder(folder)?;
+        let ahead = loader.next_batch()?;
+        if let Some(found) = &found {
+            record::check_images(config, images, &found.state.description)?;
         }
-        let steps_per_epoch = config.steps(batches_per_epoch);
+        let states = States::open(config)?;
+        let steps_per_epoch = config.steps(epoch_batches(images, config.batch_size) as u64);
+        let usable = images.saturating_sub(position.broken.len());
+        let batches_per_epoch = epoch_batches(usable, config.batch_size) as u64;
+        let mut gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
+        let begun = match found {
+            Some(found) => {
+                states.forget(&found.damaged);
+                go_on(config, &mut gan, found, report)?
+            }
+            None => begin(config, &states, report)?,
+        };
         report(Event::Started {
             arch: name,
             dataset: config.dataset.name(),
@@ -71,25 +108,140 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             steps_per_epoch,
             images_per_step: config.batch_size as u64 * config.d_steps,
         });
-        let gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
-        // As its metrics, an earlier run's plot goes: it must not pass for this run's.
-        plot::remove(&files::plot_path(config))?;
+        let Begun { log, guard, rollbacks, epoch_due, before, saved } = begun;
         let run = Run {
             config,
             name,
             gan,
             loader,
-            ahead,
-            log: Log::create(config)?,
+            images,
+            ahead: None,
+            log,
             batches_per_epoch,
             last_step: 0,
-            position: Position::default(),
+            position,
+            // Of all images: which of them are broken is not known at the beginning.
             schedule: config.schedule(steps_per_epoch),
-            clock: Clock::start(config.max_minutes),
+            epoch_due,
+            guard,
+            rollbacks,
+            states,
+            clock: Clock::start(before, config.max_minutes),
+            interrupt,
+            saved,
             report,
         };
-        run.all()
+        run.all(ahead)
     }
+}
+
+/// What a run begins with, or goes on with.
+struct Begun {
+    log: Log,
+    guard: Guard,
+    rollbacks: Vec<run_state::Rollback>,
+    epoch_due: bool,
+    before: Duration,
+    saved: LastFiles,
+}
+
+/// The state to go on from, if this run is the one that it belongs to.
+fn find(config: &TrainConfig, report: &mut dyn FnMut(Event)) -> Result<Found, TrainError> {
+    let found = states::resumable(&config.checkpoint_dir)?;
+    for error in &found.damaged {
+        report(Event::Warning(format!("{error}; going on from {}", found.path.display())));
+    }
+    record::check_options(config, &found.state.description)?;
+    Ok(found)
+}
+
+fn go_on<A: Architecture, E: Engine>(
+    config: &TrainConfig,
+    gan: &mut Gan<A, E>,
+    Found { path, state, .. }: Found,
+    report: &mut dyn FnMut(Event),
+) -> Result<Begun, TrainError> {
+    load_gan(gan, &state, &path)?;
+    let RunState { description, history, .. } = state;
+    let step = description.position.steps;
+    let epoch = description.position.epoch();
+    report(Event::Resumed { path: path.clone(), epoch, step });
+    let (log, whole) = Log::resume(config, (description.metrics_bytes, step), history)?;
+    if !whole {
+        let path = log::metrics_path(config);
+        report(Event::Note(format!("{} begins after step {step}: it had no earlier ones", path.display())));
+    }
+    Ok(Begun {
+        log,
+        guard: description.guard,
+        rollbacks: description.rollbacks,
+        epoch_due: description.epoch_due,
+        before: Duration::try_from_secs_f64(description.seconds).unwrap_or_default(),
+        saved: LastFiles { state: Some(path), ..LastFiles::default() },
+    })
+}
+
+/// Clears the place for a new run: what an earlier one left must not pass for this one's.
+fn begin(config: &TrainConfig, states: &States, report: &mut dyn FnMut(Event)) -> Result<Begun, TrainError> {
+    if let Some(step) = states.steps().last().copied() {
+        // One that cannot be read may be worth as much.
+        let is_complete =
+            matches!(states.newest(|_| true), Ok(Some(found)) if found.state.description.complete);
+        let folder = &config.checkpoint_dir;
+        if !is_complete && !config.overwrite {
+            return Err(ResumeError::Unfinished { folder: folder.clone(), step }.into());
+        }
+        report(Event::Note(format!(
+            "replacing an earlier run in {}, which came to step {step}",
+            folder.display()
+        )));
+        states.clear();
+    }
+    plot::remove(&files::plot_path(config))?;
+    Ok(Begun {
+        log: Log::create(config)?,
+        guard: Guard::default(),
+        rollbacks: Vec::new(),
+        epoch_due: false,
+        before: Duration::ZERO,
+        saved: LastFiles::default(),
+    })
+}
+
+/// Gives the networks and optimizers what a state has of them.
+fn load_gan<A: Architecture, E: Engine>(
+    gan: &mut Gan<A, E>,
+    state: &RunState,
+    path: &Path,
+) -> Result<(), ResumeError> {
+    let unfit = |error: crate::state::LoadError<_>| ResumeError::Unfit {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    gan.restore(&state.groups).map_err(unfit)
+}
+
+/// Opens the data at a position; how many images there are.
+fn open_loader<A: Architecture>(
+    config: &TrainConfig,
+    position: &Position,
+    report: &mut dyn FnMut(Event),
+) -> Result<(Loader, usize), TrainError> {
+    let dataset = config.dataset.open(&config.data_dir, A::SIDE, &config.download, report)?;
+    let images = dataset.len();
+    check_batch_size(config, images)?;
+    check_d_steps(config, images)?;
+    let loader = LoaderConfig {
+        size: A::SIDE,
+        channels: A::CHANNELS,
+        batch_size: config.batch_size,
+        seed: config.seed,
+        start: position.place,
+        broken: position.broken.clone(),
+        cache_bytes: config.cache_mib.saturating_mul(1 << 20),
+        ..LoaderConfig::default()
+    };
+    Ok((Loader::start(dataset, loader)?, images))
 }
 
 /// A batch that the dataset cannot fill would be trained on as a smaller one than was asked for.
@@ -103,22 +255,11 @@ fn check_batch_size(config: &TrainConfig, images: usize) -> Result<(), DataError
 }
 
 /// With more, no step would make as many updates as were asked for.
-fn check_d_steps(config: &TrainConfig, batches: u64) -> Result<(), DataError> {
-    let d_steps = config.d_steps;
+fn check_d_steps(config: &TrainConfig, images: usize) -> Result<(), DataError> {
+    let (d_steps, batches) = (config.d_steps, epoch_batches(images, config.batch_size) as u64);
     if d_steps > batches {
         let dataset = config.dataset.describe(&config.data_dir);
         return Err(DataError::DiscriminatorSteps { d_steps, dataset, batches });
     }
     Ok(())
-}
-
-fn loader_config<A: Architecture>(config: &TrainConfig) -> LoaderConfig {
-    LoaderConfig {
-        size: A::SIDE,
-        channels: A::CHANNELS,
-        batch_size: config.batch_size,
-        seed: config.seed,
-        cache_bytes: config.cache_mib.saturating_mul(1 << 20),
-        ..LoaderConfig::default()
-    }
 }

@@ -1,31 +1,33 @@
 //! Where a run stands.
 
-use crate::data::Batch;
+use serde::{Deserialize, Serialize};
 
-/// What a run has done so far, and with it which batch comes next.
-#[derive(Clone, Debug, Default, PartialEq)]
+use crate::data::{Batch, Place};
+
+/// What a run has done so far, and with it what comes next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Position {
-    /// Epochs whose batches were all taken.
-    pub(super) epochs: u64,
-    /// Batches taken of the epoch after them.
-    pub(super) batches: u64,
+    /// Where the next batch begins.
+    pub(super) place: Place,
     /// Updates of the generator.
     pub(super) steps: u64,
     /// Real images that were taken, repeats counted.
     pub(super) images_seen: u64,
-    /// Images that turned out to be broken.
-    pub(super) skipped: usize,
+    /// Images of the dataset that turned out to be broken.
+    pub(super) broken: Vec<u32>,
 }
 
 impl Position {
     /// Moves behind a batch.
     pub(super) fn take(&mut self, batch: &Batch) {
         self.images_seen += batch.count as u64;
-        self.skipped += batch.broken.len();
-        (self.epochs, self.batches) = if batch.last_of_epoch {
-            (batch.epoch + 1, 0)
-        } else {
-            (batch.epoch, batch.index_in_epoch as u64 + 1)
-        };
+        self.broken.extend(batch.broken.iter().map(|broken| broken.image));
+        self.place = batch.next;
+    }
+
+    /// The epoch of the last batch, from 1; 1 before the first.
+    pub(super) fn epoch(&self) -> u64 {
+        let Place { epoch, batch, .. } = self.place;
+        if batch == 0 { epoch.max(1) } else { epoch + 1 }
     }
 }

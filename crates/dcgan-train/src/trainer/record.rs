@@ -1,17 +1,23 @@
 //! What a run's result depends on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use dcgan_core::checkpoint::TrainingRecord;
 use serde_json::{Value, json};
 
 use super::position::Position;
+use super::run_state::Description;
 use crate::config::TrainConfig;
+use crate::error::ResumeError;
 
-/// The options that change what is learned, each by its flag's name with `_` for `-`, without paths.
+/// The options that change what is learned, each by its flag's name with `_` for `-`, without paths. An option that
+/// is off has the value `null`.
 ///
-/// They stand in every checkpoint, and a run is gone on with only if they are the same.
-pub(super) fn options(config: &TrainConfig) -> Vec<(&'static str, Value)> {
+/// They stand in every checkpoint, and a run is gone on with only if they are the same. What depends on the number of
+/// epochs makes that one of them.
+fn options(config: &TrainConfig) -> BTreeMap<String, Value> {
     let gan = config.gan();
-    vec![
+    let options = [
         ("dataset", json!(config.dataset.name())),
         ("batch_size", config.batch_size.into()),
         ("learning_rate", config.learning_rate.into()),
@@ -29,11 +35,64 @@ pub(super) fn options(config: &TrainConfig) -> Vec<(&'static str, Value)> {
         ("flip", config.flip.into()),
         ("augment", config.augment.map(|policy| policy.to_string()).into()),
         ("seed", config.seed.into()),
-    ]
+    ];
+    options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What checkpoints say of the run.
 pub(super) fn record(config: &TrainConfig, position: &Position) -> TrainingRecord {
-    let options = options(config).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    TrainingRecord { steps: position.steps, images_seen: position.images_seen, options }
+    TrainingRecord { steps: position.steps, images_seen: position.images_seen, options: options(config) }
+}
+
+/// The options that a run is compared with: those of the checkpoints and the network, which checkpoints have elsewhere.
+pub(super) fn all_options(config: &TrainConfig) -> BTreeMap<String, Value> {
+    let mut options = options(config);
+    options.insert("arch".to_owned(), json!(config.arch.name()));
+    // As they were given: one that follows --learning-rate is not to be named beside it.
+    options.insert("lr_d".to_owned(), config.lr_d.into());
+    options.insert("lr_g".to_owned(), config.lr_g.into());
+    if config.lr_decay_from.is_some() {
+        // Where the learning rates fall to 0.
+        options.insert("num_epochs".to_owned(), config.num_epochs.into());
+        options.insert("max_steps".to_owned(), config.max_steps.into());
+    }
+    options
+}
+
+/// Refuses to go on with other options than those that a run began with.
+///
+/// # Errors
+/// [`ResumeError`] names what changed, how, and what to do.
+pub(super) fn check_options(config: &TrainConfig, old: &Description) -> Result<(), ResumeError> {
+    let new = all_options(config);
+    let names: BTreeSet<&String> = new.keys().chain(old.options.keys()).collect();
+    let change = |name: &String| {
+        let [old, new] = [&old.options, &new].map(|options| text(options.get(name)));
+        (old != new).then(|| format!("--{} was {old} and is {new} now", name.replace('_', "-")))
+    };
+    let changes: Vec<String> = names.into_iter().filter_map(change).collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    Err(ResumeError::Changed { changes: changes.join(", "), folder: config.checkpoint_dir.clone() })
+}
+
+fn text(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "not set".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    }
+}
+
+/// Refuses to go on with another number of images: their order would be another.
+///
+/// # Errors
+/// [`ResumeError`] with both numbers.
+pub(super) fn check_images(config: &TrainConfig, new: usize, old: &Description) -> Result<(), ResumeError> {
+    if new == old.images {
+        return Ok(());
+    }
+    let dataset = config.dataset.describe(&config.data_dir);
+    Err(ResumeError::Images { dataset, old: old.images, new })
 }

@@ -1,19 +1,27 @@
 //! The loop of a run: a step, what follows each step, what follows each epoch.
 
+use std::path::PathBuf;
+
 use dcgan_core::rng::Rng;
 
 use super::clock::Clock;
-use super::log::Log;
+use super::log::{Log, metrics_path};
+use super::outcome::{Ending, Outcome};
 use super::position::Position;
+use super::run_state::Rollback;
+use super::states::States;
 use crate::arch::Architecture;
+use crate::collapse::Guard;
 use crate::config::TrainConfig;
 use crate::data::{Batch, Loader};
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::event::{Event, Step};
 use crate::gan::{Gan, StepStats};
+use crate::interrupt::Interrupt;
 use crate::metrics::Metrics;
 use crate::schedule::Schedule;
+use crate::streams;
 
 /// A run that goes on.
 pub(super) struct Run<'a, A: Architecture, E: Engine> {
@@ -21,6 +29,8 @@ pub(super) struct Run<'a, A: Architecture, E: Engine> {
     pub(super) name: &'static str,
     pub(super) gan: Gan<A, E>,
     pub(super) loader: Loader,
+    /// Images of the dataset.
+    pub(super) images: usize,
     /// The next batch, where it was loaded before it was needed.
     pub(super) ahead: Option<Batch>,
     pub(super) log: Log,
@@ -30,47 +40,78 @@ pub(super) struct Run<'a, A: Architecture, E: Engine> {
     pub(super) last_step: u64,
     pub(super) position: Position,
     pub(super) schedule: Schedule,
+    /// Whether the files of the epoch that ended here are still to be written.
+    pub(super) epoch_due: bool,
+    pub(super) guard: Guard,
+    pub(super) rollbacks: Vec<Rollback>,
+    pub(super) states: States,
     pub(super) clock: Clock,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) saved: LastFiles,
     pub(super) report: &'a mut dyn FnMut(Event),
 }
 
+/// The newest files of a run.
+#[derive(Default)]
+pub(super) struct LastFiles {
+    pub(super) state: Option<PathBuf>,
+    pub(super) samples: Option<PathBuf>,
+    pub(super) plot: Option<PathBuf>,
+}
+
 impl<A: Architecture, E: Engine> Run<'_, A, E> {
-    /// Trains until the last epoch is over or a limit is reached.
-    pub(super) fn all(mut self) -> Result<(), TrainError> {
-        let mut last = false;
-        while !last {
-            let epoch = self.position.epochs + 1;
-            self.last_step = self.planned_steps();
-            let stopped = self.epoch(epoch)?;
-            last = stopped || epoch == self.config.num_epochs;
-            self.after_epoch(epoch, stopped, last)?;
+    /// Trains, from this batch on, until the last epoch is over, a limit is reached or somebody wants it to end.
+    pub(super) fn all(mut self, first: Batch) -> Result<Outcome, TrainError> {
+        if self.position.steps == 0 {
+            self.see_real(&first);
+            if self.states.is_anchor(0) {
+                self.save_state(false, None)?;
+            }
         }
-        Ok(())
+        self.ahead = Some(first);
+        let mut ending = self.ending();
+        if self.epoch_due || ending.is_some() {
+            // It was killed before it had written these, or its limits are the same again.
+            self.save_results(self.position.epoch(), self.epoch_due, ending)?;
+        }
+        self.last_step = self.planned_steps();
+        while ending.is_none() {
+            let batches = self.next_batches()?;
+            let images = batches.iter().map(|batch| batch.count).sum();
+            let (epoch, whole) =
+                batches.last().map_or((1, false), |batch| (batch.epoch + 1, batch.last_of_epoch));
+            let stats = self.step(&batches)?;
+            if !self.after_step(epoch, stats, images)? {
+                continue;
+            }
+            ending = self.ending();
+            if whole || ending.is_some() {
+                self.after_epoch(epoch, whole, ending)?;
+            } else if self.state_is_due() {
+                self.save_state(false, ending)?;
+            }
+        }
+        self.outcome(ending.unwrap_or(Ending::Complete))
     }
 
-    /// The run's last step if this epoch and those after it are as long as the one before.
+    /// Whether the run is over, and why.
+    fn ending(&self) -> Option<Ending> {
+        let Position { place, steps, .. } = &self.position;
+        let is_last_step = self.config.max_steps.is_some_and(|most| *steps >= most);
+        if place.epoch >= self.config.num_epochs || is_last_step || self.clock.is_over() {
+            return Some(Ending::Complete);
+        }
+        self.interrupt.requested().map(Ending::Interrupted)
+    }
+
+    /// The run's last step if the epochs to come are as long as the one before.
     fn planned_steps(&self) -> u64 {
-        let Position { epochs, batches, steps, .. } = self.position;
-        let epochs = self.config.num_epochs - epochs;
-        let steps_per_epoch = self.config.steps(self.batches_per_epoch);
-        let left = epochs.saturating_mul(steps_per_epoch).saturating_sub(self.config.steps(batches));
+        let Position { place, steps, .. } = &self.position;
+        let epochs = self.config.num_epochs.saturating_sub(place.epoch);
+        let [of_epoch, made] = [self.batches_per_epoch, place.batch as u64].map(|it| self.config.steps(it));
+        let left = epochs.saturating_mul(of_epoch).saturating_sub(made);
         let steps = steps.saturating_add(left);
         self.config.max_steps.map_or(steps, |most| most.min(steps))
-    }
-
-    /// Trains to the end of an epoch; whether a limit ended the run before.
-    fn epoch(&mut self, epoch: u64) -> Result<bool, TrainError> {
-        loop {
-            let batches = self.next_batches()?;
-            let stats = self.step(&batches)?;
-            let images = batches.iter().map(|batch| batch.count).sum();
-            if self.after_step(epoch, stats, images)? {
-                return Ok(true);
-            }
-            if batches.last().is_some_and(|batch| batch.last_of_epoch) {
-                return Ok(false);
-            }
-        }
     }
 
     /// The next batch of real images; the position moves behind it.
@@ -79,8 +120,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             Some(batch) => batch,
             None => self.loader.next_batch()?,
         };
-        for (error, count) in batch.broken.iter().zip(self.position.skipped + 1..) {
-            (self.report)(Event::Skipped { reason: error.to_string(), count });
+        for (broken, count) in batch.broken.iter().zip(self.position.broken.len() + 1..) {
+            (self.report)(Event::Skipped { reason: broken.reason.to_string(), count });
         }
         self.position.take(&batch);
         if batch.last_of_epoch {
@@ -91,55 +132,71 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
 
     /// Random stream `index` of a family: everything that is drawn in training comes from here.
     ///
-    /// Each step draws from streams of its own, so that going on from step N needs no memory of the others.
+    /// Each step draws from streams of its own, so that going on from step N needs no memory of the others. A run that
+    /// went back draws from others.
     pub(super) fn random(&self, family: u64, index: u64) -> Rng {
-        Rng::stream(self.config.seed, family, index)
+        let seed = match self.rollbacks.len() as u64 {
+            0 => self.config.seed,
+            times => Rng::stream(self.config.seed, streams::ROLLBACK, times).bits(),
+        };
+        Rng::stream(seed, family, index)
     }
 
     /// What the learning rates are multiplied with in the next step.
     pub(super) fn learning_rate_factor(&self) -> f64 {
-        self.schedule.factor(self.position.steps)
+        self.schedule.factor(self.position.steps) * 0.5_f64.powi(self.rollbacks.len() as i32)
     }
 
-    /// Records a step of so many images and judges it; whether the run is to end here.
+    /// Records a step of so many images and judges it; `false` if the run went back to an earlier one.
     fn after_step(&mut self, epoch: u64, stats: StepStats, images: usize) -> Result<bool, TrainError> {
         self.record_step(epoch, stats, images)?;
-        self.check_losses(stats)?;
+        if !self.judge(&stats)? {
+            self.last_step = self.planned_steps();
+            return Ok(false);
+        }
         if self.log.due(false) {
             self.progress(epoch);
             self.log.flush()?;
         }
-        Ok(self.clock.is_over() || Some(self.position.steps) == self.config.max_steps)
+        Ok(true)
+    }
+
+    fn state_is_due(&self) -> bool {
+        self.states.due() || self.states.is_anchor(self.position.steps)
     }
 
     /// Saves what is due after an epoch, or at the end of the run.
-    fn after_epoch(&mut self, epoch: u64, stopped: bool, last: bool) -> Result<(), TrainError> {
-        if last || self.log.due(true) {
+    fn after_epoch(&mut self, epoch: u64, whole: bool, ending: Option<Ending>) -> Result<(), TrainError> {
+        self.last_step = self.planned_steps();
+        if ending.is_some() || self.log.due(true) {
             self.progress(epoch);
         }
         self.log.flush()?;
-        let due = !stopped && epoch.is_multiple_of(self.config.save_interval);
+        let due = whole && epoch.is_multiple_of(self.config.save_interval);
+        if due || ending.is_some() || self.state_is_due() {
+            // Before all else: from it, the rest can be made again.
+            self.save_state(due, ending)?;
+        }
+        self.save_results(epoch, due, ending)
+    }
+
+    /// Saves the networks and pictures that are due after an epoch, and those of the end.
+    fn save_results(&mut self, epoch: u64, due: bool, ending: Option<Ending>) -> Result<(), TrainError> {
         // Networks before pictures: they are what must not be lost.
         if due {
             self.save_networks(&format!("epoch_{epoch}"))?;
         }
-        if last {
+        if ending.is_some() {
             self.save_networks("final")?;
         }
-        if due || last {
-            self.save_pictures(epoch)?;
+        if due || ending == Some(Ending::Complete) {
+            self.save_grid(epoch)?;
         }
+        if due || ending.is_some() {
+            self.save_plot()?;
+        }
+        self.epoch_due = false;
         Ok(())
-    }
-
-    fn check_losses(&mut self, stats: StepStats) -> Result<(), TrainError> {
-        let StepStats { loss_d, loss_g, .. } = stats;
-        if loss_d.is_finite() && loss_g.is_finite() {
-            return Ok(());
-        }
-        // It shows how it came to that; that it did is the more important news.
-        let _ = self.save_plot();
-        Err(TrainError::Diverged { step: self.position.steps, loss_d, loss_g })
     }
 
     /// Keeps and tells what a step of so many images came to.
@@ -158,5 +215,21 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             let (epochs, step) = (self.config.num_epochs, self.position.steps);
             (self.report)(Event::Progress { epoch, epochs, step, averages });
         }
+    }
+
+    fn outcome(self, ending: Ending) -> Result<Outcome, TrainError> {
+        let Position { steps, images_seen, .. } = self.position;
+        let generator = if self.config.ema.is_some() { "generator_ema" } else { "generator" };
+        Ok(Outcome {
+            ending,
+            steps,
+            images_seen,
+            elapsed: self.clock.elapsed(),
+            generator: self.network_path(generator, "final"),
+            state: self.saved.state.unwrap_or_default(),
+            samples: self.saved.samples,
+            plot: self.saved.plot,
+            metrics: metrics_path(self.config),
+        })
     }
 }

@@ -1,0 +1,141 @@
+//! A run's states: saving one, and going back to one when the run has collapsed.
+
+use dcgan_core::pixels;
+use ndarray::{Array4, ArrayView4};
+
+use super::log::Log;
+use super::outcome::Ending;
+use super::record::all_options;
+use super::run::Run;
+use super::run_state::{Facts, Rollback, RunState};
+use super::states::Found;
+use super::{load_gan, open_loader};
+use crate::arch::Architecture;
+use crate::collapse::{Collapse, OnCollapse};
+use crate::data::Batch;
+use crate::engine::Engine;
+use crate::error::TrainError;
+use crate::event::Event;
+use crate::gan::StepStats;
+
+impl<A: Architecture, E: Engine> Run<'_, A, E> {
+    /// Saves all that is needed to go on from here; `epoch_due` if the files of an epoch that ended are to follow.
+    pub(super) fn save_state(&mut self, epoch_due: bool, ending: Option<Ending>) -> Result<(), TrainError> {
+        let facts = Facts {
+            options: all_options(self.config),
+            images: self.images,
+            position: self.position.clone(),
+            epoch_due,
+            complete: ending == Some(Ending::Complete),
+            seconds: self.clock.elapsed().as_secs_f64(),
+            metrics_bytes: self.log.sync()?,
+            rollbacks: self.rollbacks.clone(),
+            guard: self.guard.clone(),
+        };
+        let groups = self.gan.groups().map_err(TrainError::device)?;
+        let state = RunState::new(facts, groups, self.log.history().clone());
+        // What is suspicious now may turn out to be a collapse: then the states before it are needed.
+        let path = self.states.save(state, !self.guard.suspects())?;
+        self.saved.state = Some(path.clone());
+        (self.report)(Event::Saved(path));
+        Ok(())
+    }
+
+    /// Learns from the run's first batch what real images look like.
+    pub(super) fn see_real(&mut self, batch: &Batch) {
+        let shape = (batch.count, A::CHANNELS, A::SIDE, A::SIDE);
+        let values = batch.pixels.iter().map(|byte| pixels::from_u8(*byte)).collect();
+        let images = Array4::from_shape_vec(shape, values);
+        self.guard.see_real(images.expect("a batch has whole images").view());
+    }
+
+    /// Whether the run goes on as it is; `false` if it went back.
+    pub(super) fn judge(&mut self, stats: &StepStats) -> Result<bool, TrainError> {
+        let Some(collapse) = self.collapse(stats)? else { return Ok(true) };
+        let step = self.position.steps;
+        let is_final = matches!(collapse, Collapse::NotFinite { .. });
+        match self.config.on_collapse {
+            OnCollapse::Continue if !is_final => {
+                (self.report)(Event::Warning(format!("step {step}: {collapse}")));
+                Ok(true)
+            }
+            OnCollapse::Rollback if self.rollbacks.len() < self.config.collapse.rollbacks => {
+                self.go_back(&collapse).map(|()| false)
+            }
+            _ => {
+                // It shows how it came to that; that it did is the more important news.
+                let _ = self.save_plot();
+                Err(TrainError::Collapsed { step, collapse, rollbacks: self.rollbacks.len() })
+            }
+        }
+    }
+
+    fn collapse(&mut self, stats: &StepStats) -> Result<Option<Collapse>, TrainError> {
+        let (config, gan, step) = (self.config.collapse, self.config.gan(), self.position.steps);
+        let targets = [gan.real_label as f32, gan.fake_label as f32];
+        let collapse = self.guard.judge(&config, targets, stats);
+        if collapse.is_some() || !step.is_multiple_of(config.look_every) {
+            return Ok(collapse);
+        }
+        let samples = self.samples()?;
+        let samples: ArrayView4<f32> = samples.view();
+        Ok(self.guard.look(&config, step, samples))
+    }
+
+    /// Goes back to the last good state.
+    fn go_back(&mut self, collapse: &Collapse) -> Result<(), TrainError> {
+        let from = self.position.steps;
+        let Some(Found { path, state, .. }) = self.find_good(collapse)? else {
+            let rollbacks = self.rollbacks.len();
+            return Err(TrainError::Collapsed { step: from, collapse: *collapse, rollbacks });
+        };
+        let to = state.description.position.steps;
+        let mut rollbacks = std::mem::take(&mut self.rollbacks);
+        rollbacks.push(Rollback { from, to });
+        let (count, most) = (rollbacks.len(), self.config.collapse.rollbacks);
+        self.restore(Found { path: path.clone(), state, damaged: Vec::new() })?;
+        self.rollbacks = rollbacks;
+        let factor = 0.5_f64.powi(count as i32);
+        (self.report)(Event::Warning(format!(
+            "step {from}: {collapse}; going back to step {to} ({}) with other random numbers and {factor} of the learning \
+             rate ({count} of {most} times)",
+            path.display()
+        )));
+        self.states.remove_after(to);
+        // From now on this is the run: one that is killed here must not go the same way again.
+        self.save_state(self.epoch_due, None)
+    }
+
+    /// The last good state; an older one if the run had not got past its last collapse, where there is one.
+    fn find_good(&self, collapse: &Collapse) -> Result<Option<Found>, TrainError> {
+        let step = self.position.steps;
+        let last_good = self.guard.last_good(&self.config.collapse, step, collapse);
+        let older = match self.rollbacks.last() {
+            Some(last) if step <= last.from => last.to,
+            _ => u64::MAX,
+        };
+        let is_good = |step: u64| step <= last_good;
+        let is_anchor = |step: u64| is_good(step) && self.states.is_anchor(step);
+        if let Some(found) = self.states.newest(|step| is_anchor(step) && step < older)? {
+            return Ok(Some(found));
+        }
+        if let Some(found) = self.states.newest(is_anchor)? {
+            return Ok(Some(found));
+        }
+        // The run began without states to go back to.
+        Ok(self.states.newest(is_good)?)
+    }
+
+    /// Puts a state of this run in the place of the present one.
+    fn restore(&mut self, Found { path, state, .. }: Found) -> Result<(), TrainError> {
+        load_gan(&mut self.gan, &state, &path)?;
+        let RunState { description, history, .. } = state;
+        let position = description.position;
+        self.log = Log::resume(self.config, (description.metrics_bytes, position.steps), history)?.0;
+        let (loader, _) = open_loader::<A>(self.config, &position, self.report)?;
+        (self.loader, self.ahead, self.position, self.guard) = (loader, None, position, description.guard);
+        // The files of its epoch were written when the run was there for the first time.
+        self.epoch_due = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! All that a run needs to go on exactly where it was, as one file.
+//!
+//! A safetensors file whose tensors are named by group and name, such as `generator.fc.weight` and
+//! `adam_g.exp_avg.fc.weight`, and whose header describes the rest as JSON, all of it under one checksum. Whoever adds
+//! to what training changes adds a group of tensors ([`Gan::groups`](crate::gan::Gan::groups)) or an option
+//! ([`record`](super::record)): the file's form stays.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dcgan_core::TensorData;
+use dcgan_core::archive::Archive;
+use dcgan_core::atomic::WriteError;
+use dcgan_core::checkpoint::CheckpointError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::position::Position;
+use crate::collapse::Guard;
+use crate::plot::LossHistory;
+use crate::state::StateDict;
+
+/// The entry of the header's metadata.
+const KEY: &str = "dcgan_state";
+/// Of the file's form; another one is not read.
+const VERSION: u32 = 1;
+/// The group and the name of the losses, `[steps, 2]`.
+const LOSSES: [&str; 2] = ["history", "losses"];
+
+/// A time that a run went back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rollback {
+    /// The step at which the collapse was noticed.
+    pub(super) from: u64,
+    /// The step of the state that it went back to.
+    pub(super) to: u64,
+}
+
+/// All of a state that is no tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Description {
+    version: u32,
+    /// The options that the result depends on.
+    pub(super) options: BTreeMap<String, Value>,
+    /// Images of the dataset.
+    pub(super) images: usize,
+    pub(super) position: Position,
+    /// Whether the files of the epoch that ended here are still to be written.
+    pub(super) epoch_due: bool,
+    /// Whether the run has come to its end: all epochs, or the limit of steps or of time.
+    pub(super) complete: bool,
+    /// How long the run took to come here.
+    pub(super) seconds: f64,
+    /// Bytes of `metrics.jsonl` at this point.
+    pub(super) metrics_bytes: u64,
+    pub(super) rollbacks: Vec<Rollback>,
+    pub(super) guard: Guard,
+    spans: Vec<[u64; 3]>,
+}
+
+/// The parts of a [`Description`] that it does not fill in itself.
+pub(super) struct Facts {
+    pub(super) options: BTreeMap<String, Value>,
+    pub(super) images: usize,
+    pub(super) position: Position,
+    pub(super) epoch_due: bool,
+    pub(super) complete: bool,
+    pub(super) seconds: f64,
+    pub(super) metrics_bytes: u64,
+    pub(super) rollbacks: Vec<Rollback>,
+    pub(super) guard: Guard,
+}
+
+/// A run's state.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RunState {
+    pub(super) description: Description,
+    /// Networks, optimizers and whatever else training changes, by name.
+    pub(super) groups: BTreeMap<String, StateDict>,
+    pub(super) history: LossHistory,
+}
+
+impl RunState {
+    pub(super) fn new(facts: Facts, groups: BTreeMap<String, StateDict>, history: LossHistory) -> Self {
+        let Facts {
+            options,
+            images,
+            position,
+            epoch_due,
+            complete,
+            seconds,
+            metrics_bytes,
+            rollbacks,
+            guard,
+        } = facts;
+        let description = Description {
+            version: VERSION,
+            options,
+            images,
+            position,
+            epoch_due,
+            complete,
+            seconds,
+            metrics_bytes,
+            rollbacks,
+            guard,
+            spans: history.spans(),
+        };
+        Self { description, groups, history }
+    }
+
+    /// Writes the file, atomically.
+    ///
+    /// # Errors
+    /// [`WriteError`] names the path; an old file there is kept.
+    pub(super) fn save(self, path: &Path) -> Result<(), WriteError> {
+        let failed = |error: serde_json::Error| WriteError { path: path.to_owned(), source: error.into() };
+        let description = serde_json::to_value(&self.description).map_err(failed)?;
+        let losses = self.history.losses();
+        let losses = TensorData::from_values(&[losses.len(), 2], losses.iter().flatten().copied().collect());
+        let [group, name] = LOSSES;
+        let mut tensors = BTreeMap::from([(format!("{group}.{name}"), losses)]);
+        for (group, state) in self.groups {
+            tensors.extend(state.into_iter().map(|(name, data)| (format!("{group}.{name}"), data)));
+        }
+        Archive { description, tensors }.save(KEY, path)
+    }
+
+    /// Reads a file that [`RunState::save`] wrote.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] says what is wrong with which file.
+    pub(super) fn load(path: &Path) -> Result<Self, CheckpointError> {
+        let wrong = |reason: String| CheckpointError::Description { path: path.to_owned(), reason };
+        let Archive { description, tensors } = Archive::load(KEY, path)?;
+        match description.get("version").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(VERSION) => {}
+            other => {
+                let found = other.map_or("none".to_owned(), |version| version.to_string());
+                return Err(wrong(format!(
+                    "its form is version {found}, this dcgan-train reads version {VERSION}: \
+                     go on with the program that wrote it"
+                )));
+            }
+        }
+        let description: Description =
+            serde_json::from_value(description).map_err(|error| wrong(error.to_string()))?;
+        let mut groups = BTreeMap::<String, StateDict>::new();
+        for (name, data) in tensors {
+            let Some((group, name)) = name.split_once('.') else {
+                return Err(wrong(format!("its tensor {name} belongs to no group")));
+            };
+            groups.entry(group.to_owned()).or_default().insert(name.to_owned(), data);
+        }
+        let history = groups.remove(LOSSES[0]).and_then(|mut group| match group.remove(LOSSES[1]) {
+            Some(TensorData::F32(losses)) => {
+                let values: Vec<f32> = losses.into_iter().collect();
+                LossHistory::from_parts(values.as_chunks().0.to_vec(), &description.spans)
+            }
+            _ => None,
+        });
+        let history = history.ok_or_else(|| wrong("it has no losses of all its steps".to_owned()))?;
+        Ok(Self { description, groups, history })
+    }
+}
