@@ -7,8 +7,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use assert_cmd::Command;
-use common::Sandbox;
 use common::fakes::{BOASTFUL, DEADLY, FOREIGN, HOLLOW, OLD, SLOW, compile};
+use common::{Sandbox, fixture};
 use serde_json::{Value, json};
 
 /// `dcgan-infer doctor`, where nothing is installed.
@@ -88,8 +88,19 @@ fn a_library_that_works_is_described_in_full() {
     let (text, json) = report(|| doctor(&sandbox), 0);
     assert_eq!(
         keys(&json),
-        ["api_level_needed", "format", "onnxruntime", "problems", "run", "tract", "version", "works"]
+        [
+            "api_level_needed",
+            "format",
+            "model",
+            "onnxruntime",
+            "problems",
+            "run",
+            "tract",
+            "version",
+            "works"
+        ]
     );
+    assert_eq!(json["model"], Value::Null);
     assert_eq!(
         (&json["format"], &json["api_level_needed"], &json["works"]),
         (&json!(1), &json!(24), &json!(true))
@@ -269,6 +280,108 @@ fn a_library_that_does_not_answer_is_not_waited_for() {
     let assert = command.assert().code(WITHOUT_ONNX_RUNTIME);
     let text = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
     assert!(line(&text, "--onnxruntime").ends_with("crashes: slow.so: no answer within 1 seconds"), "{text}");
+}
+
+/// A file with a model card and test vectors, `described.onnx`, with more entries behind them; the last of a key counts.
+fn save_described(sandbox: &Sandbox, entries: &[(&str, &str)]) {
+    let mut bytes = fs::read(fixture("described.onnx")).unwrap();
+    for (key, value) in entries {
+        let field = |number: u8, content: &[u8]| {
+            let length = content.len();
+            [&[number << 3 | 2, length as u8 | 0x80, (length >> 7) as u8], content].concat()
+        };
+        let entry = [field(1, key.as_bytes()), field(2, value.as_bytes())].concat();
+        bytes.extend(field(14, &entry));
+    }
+    fs::write(sandbox.path("described.onnx"), bytes).unwrap();
+}
+
+/// `dcgan-infer doctor` of that file, with the ONNX Runtime of the tests.
+fn replay(sandbox: &Sandbox) -> Command {
+    let mut command = doctor(sandbox);
+    command.args(["--model", "described.onnx", "--onnxruntime"]).arg(common::onnxruntime());
+    command
+}
+
+/// numpy computed the vectors.
+#[test]
+fn a_models_test_vectors_are_replayed_in_every_engine() {
+    let sandbox = Sandbox::new();
+    save_described(&sandbox, &[]);
+    let (text, json) = report(|| replay(&sandbox), 0);
+    let model = &json["model"];
+    assert_eq!(
+        keys(model),
+        ["engines", "is_changed", "license", "name", "passes", "path", "reason", "seeds"]
+    );
+    assert_eq!((&model["path"], &model["license"]), (&json!("described.onnx"), &json!("MIT")));
+    assert_eq!((&model["seeds"], &model["passes"]), (&json!([0, u64::MAX]), &json!(true)));
+    let engines = model["engines"].as_array().unwrap();
+    let names: Vec<_> = engines.iter().map(|engine| (&engine["engine"], &engine["place"])).collect();
+    let expected = [(&json!("onnxruntime"), &json!("flag")), (&json!("tract"), &Value::Null)];
+    assert_eq!(names, expected[..if cfg!(feature = "tract") { 2 } else { 1 }]);
+    for engine in engines {
+        assert_eq!(keys(engine), ["difference", "engine", "place", "reason", "status"]);
+        assert_eq!((&engine["status"], &engine["reason"]), (&json!("passes"), &Value::Null));
+        let difference = engine["difference"].as_f64().unwrap();
+        assert!(difference > 0.0 && difference < 2e-6, "{difference}");
+    }
+    let about =
+        "Model described.onnx, name Nothing much, licence MIT, images of the seeds 0, 18446744073709551615";
+    assert_eq!(line(&text, "Model "), about);
+    assert!(text.contains("  --onnxruntime   passes, largest difference "), "{text}");
+}
+
+/// The file says another image than it draws, or one that no engine of another file's size could draw.
+#[test]
+fn a_model_that_draws_something_else_is_named_and_the_exit_code_1() {
+    let sandbox = Sandbox::new();
+    for (vectors, difference) in [
+        (r#"[{"seed":0,"tolerance":0.001,"values":[0.999999,0.7]}]"#, Some(0.953_145)),
+        (r#"[{"seed":0,"tolerance":0.001,"values":[0,0,0,0,0,0,0,0,0,0,0,0,0]}]"#, None),
+    ] {
+        save_described(&sandbox, &[("dcgan.test_vectors", vectors)]);
+        let (text, json) = report(|| replay(&sandbox), 1);
+        let engine = &json["model"]["engines"][0];
+        assert_eq!((&json["model"]["passes"], &engine["status"]), (&json!(false), &json!("differs")));
+        let found = engine["difference"].as_f64();
+        assert_eq!(found.is_some(), difference.is_some(), "{json:#}");
+        assert!(
+            found.zip(difference).is_none_or(|(found, expected): (f64, f64)| (found - expected).abs() < 1e-5)
+        );
+        let problem = json["problems"].as_array().unwrap().last().unwrap();
+        assert_eq!(problem["subject"], "described.onnx");
+        assert!(text.contains("  --onnxruntime   differs"), "{text}");
+        assert!(text.contains(": the images are not those of the file's test vectors\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_model_without_test_vectors_says_so() {
+    let sandbox = Sandbox::new();
+    save_described(&sandbox, &[("dcgan.test_vectors", "[]")]);
+    let (text, json) = report(|| replay(&sandbox), 0);
+    assert_eq!((&json["model"]["passes"], &json["model"]["engines"]), (&Value::Null, &json!([])));
+    assert_eq!(line(&text, "it has no"), "it has no test vectors to compare with; dcgan-export writes them");
+}
+
+#[test]
+fn a_model_that_is_none_or_damaged_is_named() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.stderr_of_failure(&mut replay(&sandbox), 1);
+    assert!(said.starts_with("dcgan-infer: cannot read model described.onnx: "), "{said}");
+    save_described(&sandbox, &[("dcgan.test_vectors", "[{\"seed\": -1}]")]);
+    let (text, json) = report(|| replay(&sandbox), 1);
+    assert_eq!(json["model"]["passes"], false);
+    assert!(
+        line(&text, "metadata entry").starts_with("metadata entry dcgan.test_vectors: invalid"),
+        "{text}"
+    );
+    assert_eq!(line(&text, "described.onnx:"), "described.onnx: its metadata is damaged: export it again");
+    save_described(&sandbox, &[("dcgan.sha256", &"1".repeat(64))]);
+    let (text, json) = report(|| replay(&sandbox), 0);
+    assert_eq!((&json["model"]["is_changed"], &json["model"]["passes"]), (&json!(true), &json!(true)));
+    assert!(line(&text, "described.onnx:").contains("it is damaged: export it again"), "{text}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use dcgan_infer::ModelFile;
 use dcgan_infer::doctor::{self, DoctorConfig, Probe};
 use dcgan_infer::library::OnnxRuntime;
 use dcgan_infer::search::{Candidate, Place};
@@ -15,13 +16,16 @@ use dcgan_infer::search::{Candidate, Place};
 /// Try every engine of this machine, and say what to do where one does not work
 ///
 /// Each place where a run looks for ONNX Runtime is looked at, each execution provider of what is there runs a small
-/// model, and so does the embedded tract, in processes of their own that may crash. The exit code is 0 if any engine
-/// works, 1 if none does.
+/// model, and so does the embedded tract, in processes of their own that may crash. With --model, each that works also
+/// draws the images that a file of dcgan-export has test vectors of, and is compared. The exit code is 0 if any engine
+/// works and none fails at the model, 1 otherwise.
 ///
 /// The object that --json prints has the fields `format` (1), `version`, `api_level_needed`, `works`, `run` (`engine`:
 /// onnxruntime, tract or null; `place`), `onnxruntime` (a list of `place`: flag, variable, cache or system; `path`;
 /// `status`: none, no_library, foreign, too_old, crashes, fails or works; `version`; `api_level`; `reason`; `providers`,
 /// a list of `name`, `status`: works, falls_back, fails, crashes or absent; `reason`), `tract` (`status`, `version`,
+/// `reason`), `model` (null without --model; `path`, `name`, `license`, `is_changed`, `seeds`, `passes`: true, false or
+/// null; `engines`, a list of `engine`, `place`, `status`: passes, differs, fails or crashes; `difference`, `reason`;
 /// `reason`) and `problems` (a list of `subject`, `problem`, `remedy`). What is not known is null. Fields may be added
 /// under the same `format`.
 #[derive(Debug, Args)]
@@ -29,6 +33,9 @@ pub struct DoctorArgs {
     /// ONNX Runtime's shared library, as a run would be given it
     #[arg(long, value_name = "FILE")]
     onnxruntime: Option<PathBuf>,
+    /// Generator to draw with in every engine that works, a .onnx file; its images have to be those of its test vectors
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +50,7 @@ impl DoctorArgs {
         let report = doctor::examine(&DoctorConfig {
             program: env::current_exe().context("cannot find this program, to try engines with it")?,
             library: self.onnxruntime,
+            model: self.model.as_deref().map(ModelFile::read).transpose()?,
             timeout: Duration::from_secs(self.timeout.into()),
         });
         let text = match self.json {
@@ -50,7 +58,7 @@ impl DoctorArgs {
             false => report.to_string(),
         };
         io::stdout().write_all(text.as_bytes()).context("cannot print the report")?;
-        Ok(if report.works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
@@ -70,6 +78,9 @@ pub struct ProbeArgs {
     /// Provider of the library to run a model on
     #[arg(long, value_name = "NAME", conflicts_with = "tract")]
     provider: Option<String>,
+    /// Model whose test vectors to draw
+    #[arg(long, value_name = "FILE", conflicts_with = "provider")]
+    model: Option<PathBuf>,
 }
 
 impl ProbeArgs {
@@ -79,10 +90,11 @@ impl ProbeArgs {
             None if self.system => Some(Candidate { place: Place::System, path: OnnxRuntime::system_name() }),
             None => None,
         };
-        let probe = match (candidate, self.provider) {
-            (Some(candidate), Some(name)) => Probe::Provider(candidate, name),
-            (Some(candidate), None) => Probe::Library(candidate),
-            (None, _) => Probe::Tract,
+        let probe = match (candidate, self.provider, self.model) {
+            (candidate, _, Some(model)) => Probe::Replay(candidate, model),
+            (Some(candidate), Some(name), None) => Probe::Provider(candidate, name),
+            (Some(candidate), None, None) => Probe::Library(candidate),
+            (None, _, None) => Probe::Tract,
         };
         writeln!(io::stdout(), "\n{}", probe.answer()).context("cannot answer")
     }

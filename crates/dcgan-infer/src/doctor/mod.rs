@@ -2,11 +2,12 @@
 //!
 //! A library can crash the process that loads it, and one process has one engine. So the program starts itself anew,
 //! as a [`probe`](Probe), for each question: what a library is, whether a provider of it runs a model, whether tract
-//! does. What a library prints, and how it dies, stays in there.
+//! does, whether an engine draws what a generator's file says that it draws. What a library prints, and how it dies, stays in there.
 
 mod child;
 mod probe;
 mod provider;
+mod replay;
 mod report;
 mod text;
 mod verdict;
@@ -16,12 +17,15 @@ use std::time::Duration;
 
 use self::child::Asked;
 use self::probe::{LibraryAnswer, RunAnswer};
+use crate::generator::GeneratorConfig;
 use crate::library::OLDEST_MINOR;
+use crate::model_file::ModelFile;
 use crate::search::{self, Candidate, Place};
 
 pub use self::probe::Probe;
 pub use self::report::{
-    EngineStatus, PlaceReport, PlaceStatus, Problem, ProviderReport, Report, RunReport, TractReport,
+    EngineStatus, ModelReport, PlaceReport, PlaceStatus, Problem, ProviderReport, ReplayReport, ReplayStatus,
+    Report, RunReport, TractReport,
 };
 
 /// How to examine this machine.
@@ -31,11 +35,14 @@ pub struct DoctorConfig {
     pub program: PathBuf,
     /// The library that a run would be given, as [`EngineConfig::library`](crate::EngineConfig::library).
     pub library: Option<PathBuf>,
+    /// A generator that each engine that works has to draw with.
+    pub model: Option<ModelFile>,
     /// How long one question may take.
     pub timeout: Duration,
 }
 
-/// Examines every place where ONNX Runtime may be, every execution provider of each, and tract.
+/// Examines every place where ONNX Runtime may be, every execution provider of each, and tract; then the model, in
+/// those that work.
 pub fn examine(config: &DoctorConfig) -> Report {
     let candidates = search::candidates(config.library.as_deref());
     let place = |place: Place| {
@@ -45,16 +52,19 @@ pub fn examine(config: &DoctorConfig) -> Report {
     let places: Vec<_> = Place::ALL.into_iter().map(place).collect();
     let tract = examine_tract(config);
     let run = verdict::run(&places, &tract);
+    let model = config.model.as_ref();
+    let model = model.map(|file| replay::examine(config, file, &places, &candidates, &tract));
     Report {
         format: report::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         api_level_needed: OLDEST_MINOR,
         works: tract.status == EngineStatus::Works
             || places.iter().any(|place| place.status == PlaceStatus::Works),
-        problems: verdict::problems(&places, &tract),
+        problems: verdict::problems(&places, &tract, model.as_ref()),
         run,
         onnxruntime: places,
         tract,
+        model,
     }
 }
 

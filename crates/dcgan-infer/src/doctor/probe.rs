@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::provider::{self, Provider};
+use super::replay;
 use super::report::{EngineStatus, PlaceStatus};
 use crate::engine::{Engine, with_causes};
 use crate::library::{LibraryError, OnnxRuntime};
@@ -24,6 +25,8 @@ pub enum Probe {
     Provider(Candidate, String),
     /// Whether tract runs a model.
     Tract,
+    /// Whether the library, or tract, draws the images of the test vectors in a model's file.
+    Replay(Option<Candidate>, PathBuf),
 }
 
 /// What a library is.
@@ -44,12 +47,13 @@ pub(super) struct RunAnswer {
 
 impl Probe {
     /// The command line of the program that is asked: a subcommand's name, and the flags `--library FILE`, `--system`
-    /// or `--tract`, and `--provider NAME`.
+    /// or `--tract`, and `--provider NAME` or `--model FILE`.
     pub(super) fn arguments(&self) -> Vec<OsString> {
-        let (candidate, provider) = match self {
-            Self::Library(candidate) => (Some(candidate), None),
-            Self::Provider(candidate, provider) => (Some(candidate), Some(provider)),
-            Self::Tract => (None, None),
+        let (candidate, task): (_, Vec<OsString>) = match self {
+            Self::Library(candidate) => (Some(candidate), Vec::new()),
+            Self::Provider(candidate, name) => (Some(candidate), vec!["--provider".into(), name.into()]),
+            Self::Tract => (None, Vec::new()),
+            Self::Replay(candidate, model) => (candidate.as_ref(), vec!["--model".into(), model.into()]),
         };
         let mut arguments: Vec<OsString> = vec!["probe".into()];
         match candidate {
@@ -57,9 +61,7 @@ impl Probe {
             Some(Candidate { path, .. }) => arguments.extend(["--library".into(), path.into()]),
             None => arguments.push("--tract".into()),
         }
-        if let Some(provider) = provider {
-            arguments.extend(["--provider".into(), provider.into()]);
-        }
+        arguments.extend(task);
         arguments
     }
 
@@ -69,6 +71,9 @@ impl Probe {
             Self::Library(candidate) => serde_json::to_string(&library(candidate)),
             Self::Provider(candidate, name) => serde_json::to_string(&provider(candidate, name)),
             Self::Tract => serde_json::to_string(&tract()),
+            Self::Replay(candidate, model) => {
+                serde_json::to_string(&replay::replay(start(candidate.as_ref()), model))
+            }
         };
         // Text and numbers alone: JSON can say all of it.
         format!("{MARK}{}", answer.unwrap_or_default())
@@ -107,11 +112,7 @@ fn refused(error: &LibraryError) -> LibraryAnswer {
 }
 
 fn provider(candidate: &Candidate, name: &str) -> RunAnswer {
-    let engine = candidate
-        .open()
-        .map_err(|error| with_causes(&error))
-        .and_then(|runtime| Engine::with_library(candidate, runtime).map_err(|error| with_causes(&error)));
-    let (status, reason) = match (engine, Provider::of(name)) {
+    let (status, reason) = match (start(Some(candidate)), Provider::of(name)) {
         (Ok(engine), Some(provider)) => provider.try_out(&engine),
         (Ok(_), None) => (EngineStatus::Absent, Some("this program cannot ask for it".to_owned())),
         (Err(reason), _) => (EngineStatus::Fails, Some(reason)),
@@ -119,16 +120,23 @@ fn provider(candidate: &Candidate, name: &str) -> RunAnswer {
     RunAnswer { status, reason, build: None }
 }
 
+/// Starts a library, or tract.
+fn start(candidate: Option<&Candidate>) -> Result<Engine, String> {
+    let Some(candidate) = candidate else {
+        return Engine::embedded().map_err(|error| with_causes(&error));
+    };
+    let runtime = candidate.open().map_err(|error| with_causes(&error))?;
+    Engine::with_library(candidate, runtime).map_err(|error| with_causes(&error))
+}
+
 fn tract() -> RunAnswer {
-    match Engine::embedded() {
+    match start(None) {
         Ok(engine) => {
             let (status, reason) = provider::try_engine(&engine);
             let build = ort::info().split_once("version=").map(|(_, version)| version.to_owned());
             RunAnswer { status, reason, build }
         }
-        Err(error) => {
-            RunAnswer { status: EngineStatus::Fails, reason: Some(with_causes(&error)), build: None }
-        }
+        Err(reason) => RunAnswer { status: EngineStatus::Fails, reason: Some(reason), build: None },
     }
 }
 

@@ -8,7 +8,7 @@ use crate::search::Place;
 pub(crate) const FORMAT: u32 = 1;
 
 /// Everything that was found. Each field is a field of the JSON of the same name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The number of this structure, 1: a field may come to it, none goes or changes.
     pub format: u32,
@@ -24,6 +24,8 @@ pub struct Report {
     pub onnxruntime: Vec<PlaceReport>,
     /// The embedded engine.
     pub tract: TractReport,
+    /// The generator that the engines had to draw with, null if none was named.
+    pub model: Option<ModelReport>,
     /// What is wrong, and what to do about it; empty if all is well.
     pub problems: Vec<Problem>,
 }
@@ -114,6 +116,56 @@ pub enum EngineStatus {
     Absent,
 }
 
+/// A generator, and whether the engines draw what its file says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ModelReport {
+    /// The file.
+    pub path: String,
+    /// What its model card calls it, null where it does not say.
+    pub name: Option<String>,
+    /// Under which terms it may be used, null where the model card does not say.
+    pub license: Option<String>,
+    /// Whether the file does not have the checksum that it was exported with.
+    pub is_changed: bool,
+    /// The seeds of its test vectors, whose images the engines had to draw.
+    pub seeds: Vec<u64>,
+    /// Whether every engine drew them, null if none could be asked or there is nothing to draw.
+    pub passes: Option<bool>,
+    /// The engines that work.
+    pub engines: Vec<ReplayReport>,
+    /// Why nothing was drawn, null if something was.
+    pub reason: Option<String>,
+}
+
+/// How an engine draws the images of a model's test vectors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplayReport {
+    /// `"onnxruntime"` or `"tract"`.
+    pub engine: String,
+    /// The place of the library, null for tract.
+    pub place: Option<Place>,
+    /// Whether it draws them.
+    pub status: ReplayStatus,
+    /// The largest difference of a value, pixels being in [-1, 1]; null if there is none, or it is no number.
+    pub difference: Option<f32>,
+    /// Why it does not pass, null if it does.
+    pub reason: Option<String>,
+}
+
+/// Whether an engine draws the images of a model's test vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayStatus {
+    /// `"passes"`: every value is within its tolerance.
+    Passes,
+    /// `"differs"`: one is not.
+    Differs,
+    /// `"fails"`: the engine does not run the model.
+    Fails,
+    /// `"crashes"`: the model kills the process, or it never answers.
+    Crashes,
+}
+
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -123,6 +175,13 @@ pub struct Problem {
     pub problem: String,
     /// What to do.
     pub remedy: String,
+}
+
+impl Report {
+    /// Whether any engine works, and each of them draws with the model, if there is one.
+    pub fn is_well(&self) -> bool {
+        self.works && self.model.as_ref().is_none_or(|model| model.passes != Some(false))
+    }
 }
 
 impl PlaceReport {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::report::{EngineStatus, PlaceReport, PlaceStatus, Report, RunReport, TractReport};
+use super::report::{
+    EngineStatus, ModelReport, PlaceReport, PlaceStatus, ReplayReport, ReplayStatus, Report, RunReport,
+    TractReport,
+};
 use crate::search::Place;
 
 impl fmt::Display for Report {
@@ -17,6 +20,7 @@ impl fmt::Display for Report {
         self.onnxruntime.iter().try_for_each(|place| write_place(f, place))?;
         writeln!(f, "\nEmbedded engine\n  {:<15} {}", "tract", Tract(&self.tract))?;
         writeln!(f, "\nA run uses {}", Run(&self.run))?;
+        self.model.iter().try_for_each(|model| write_model(f, model))?;
         if !self.problems.is_empty() {
             writeln!(f, "\nWhat to do")?;
         }
@@ -37,6 +41,50 @@ fn write_place(f: &mut fmt::Formatter<'_>, place: &PlaceReport) -> fmt::Result {
             _ => writeln!(f),
         }
     })
+}
+
+fn write_model(f: &mut fmt::Formatter<'_>, model: &ModelReport) -> fmt::Result {
+    write!(f, "\nModel {}", model.path)?;
+    let about = [("name", &model.name), ("licence", &model.license)];
+    for (title, text) in about.into_iter().filter_map(|(title, text)| Some((title, text.as_ref()?))) {
+        write!(f, ", {title} {}", printable(text))?;
+    }
+    match &model.reason {
+        Some(reason) => writeln!(f, "\n  {}", printable(reason))?,
+        None if model.engines.is_empty() => writeln!(f, "\n  no engine works that could draw with it")?,
+        None => {
+            let seeds: Vec<_> = model.seeds.iter().map(u64::to_string).collect();
+            writeln!(f, ", images of the seeds {}", seeds.join(", "))?;
+        }
+    }
+    model.engines.iter().try_for_each(|engine| {
+        let name = engine.place.map_or_else(|| engine.engine.clone(), |place| place.to_string());
+        writeln!(f, "  {name:<15} {}", Replayed(engine))
+    })
+}
+
+/// How an engine draws a model's images.
+struct Replayed<'a>(&'a ReplayReport);
+
+impl fmt::Display for Replayed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(engine) = self;
+        f.write_str(match engine.status {
+            ReplayStatus::Passes => "passes",
+            ReplayStatus::Differs => "differs",
+            ReplayStatus::Fails => "fails",
+            ReplayStatus::Crashes => "crashes",
+        })?;
+        if let Some(difference) = engine.difference {
+            write!(f, ", largest difference {difference:.1e}")?;
+        }
+        engine.reason.iter().try_for_each(|reason| write!(f, ": {}", one_line(reason)))
+    }
+}
+
+/// Text of a model's file: it must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// What is in a place.

@@ -3,7 +3,8 @@
 use ort::ep::{self, ExecutionProvider};
 
 use super::report::{
-    EngineStatus, PlaceReport, PlaceStatus, Problem, ProviderReport, RunReport, TractReport,
+    EngineStatus, ModelReport, PlaceReport, PlaceStatus, Problem, ProviderReport, ReplayReport, ReplayStatus,
+    RunReport, TractReport,
 };
 use crate::library::OLDEST_MINOR;
 use crate::search::Place;
@@ -36,7 +37,11 @@ pub(super) fn run(places: &[PlaceReport], tract: &TractReport) -> RunReport {
 }
 
 /// Each problem with its remedy, in the order of the report.
-pub(super) fn problems(places: &[PlaceReport], tract: &TractReport) -> Vec<Problem> {
+pub(super) fn problems(
+    places: &[PlaceReport],
+    tract: &TractReport,
+    model: Option<&ModelReport>,
+) -> Vec<Problem> {
     let mut problems: Vec<_> = places.iter().filter_map(of_place).collect();
     problems.extend(places.iter().flat_map(of_providers));
     if !places.iter().any(|place| place.status == PlaceStatus::Works) {
@@ -47,6 +52,7 @@ pub(super) fn problems(places: &[PlaceReport], tract: &TractReport) -> Vec<Probl
         });
     }
     problems.extend(of_tract(tract));
+    problems.extend(model.into_iter().flat_map(of_model));
     problems
 }
 
@@ -110,6 +116,35 @@ fn of_tract(tract: &TractReport) -> Option<Problem> {
     };
     let problem = tract.reason.clone().unwrap_or_default();
     Some(Problem { subject: "tract".to_owned(), problem, remedy: remedy.to_owned() })
+}
+
+/// A file that is damaged explains what the engines do with it.
+fn of_model(model: &ModelReport) -> Vec<Problem> {
+    let problem = |problem: &str, remedy: &str| Problem {
+        subject: model.path.clone(),
+        problem: problem.to_owned(),
+        remedy: remedy.to_owned(),
+    };
+    let changed = problem(
+        "it does not have the checksum that it was exported with",
+        "unless another program was meant to change it, it is damaged: export it again",
+    );
+    let unread = model.reason.as_ref().filter(|_| model.passes == Some(false));
+    let unread = unread.map(|reason| problem(reason, "its metadata is damaged: export it again"));
+    let failed = |engine: &ReplayReport| {
+        let remedy = match (engine.status, engine.place) {
+            (ReplayStatus::Passes, _) => return None,
+            (_, Some(place)) => {
+                format!("draw with another engine than the one of {place}, or export it again")
+            }
+            (_, None) => {
+                "draw with ONNX Runtime (`dcgan-infer install` fetches it), or export it again".to_owned()
+            }
+        };
+        Some(problem(engine.reason.as_deref().unwrap_or_default(), &remedy))
+    };
+    let changed = model.is_changed.then_some(changed);
+    changed.into_iter().chain(unread).chain(model.engines.iter().filter_map(failed)).collect()
 }
 
 #[cfg(test)]
