@@ -17,8 +17,7 @@ use crate::types::{Dim, TensorType};
 
 /// The model's name, which is its folder's.
 pub const NAME: &str = "dcgan";
-/// Samples that Triton may put together into one run of a model that takes any number: beyond it, `dcgan-infer`'s batches
-/// took longer for each image.
+/// Samples that Triton may put together into one run of a model that takes any number: 3 MiB of colour images of 64x64.
 const MAX_BATCH: usize = 64;
 
 /// The content of `config.pbtxt`, in protobuf's text format (Triton's `model_config.proto`).
