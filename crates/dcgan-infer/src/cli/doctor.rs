@@ -18,7 +18,7 @@ use dcgan_infer::search::{Candidate, Place};
 /// Each place where a run looks for ONNX Runtime is looked at, each execution provider of what is there runs a small
 /// model, and so does the embedded tract, in processes of their own that may crash. With --model, each that works also
 /// draws the images that a file of dcgan-export has test vectors of, and is compared. The exit code is 0 if any engine
-/// works and none fails at the model, 1 otherwise.
+/// works and, with --model, one draws those images and none draws others, 1 otherwise.
 ///
 /// The object that --json prints has the fields `format` (1), `version`, `api_level_needed`, `works`, `run` (`engine`:
 /// onnxruntime, tract or null; `place`), `onnxruntime` (a list of `place`: flag, variable, cache or system; `path`;

@@ -53,8 +53,15 @@ pub(super) fn examine(
     let embedded = (tract.status == EngineStatus::Works).then_some(None);
     let engines: Vec<_> =
         libraries.chain(embedded).map(|candidate| ask(config, candidate, file.path())).collect();
-    let all_pass = engines.iter().all(|engine| engine.status == ReplayStatus::Passes);
-    ModelReport { seeds, passes: (!engines.is_empty()).then_some(all_pass), engines, ..report }
+    ModelReport { seeds, passes: verdict(&engines), engines, ..report }
+}
+
+/// Whether an engine drew the images and none drew others. One that refuses the model, as tract does with f16, says nothing
+/// of it where another draws it.
+fn verdict(engines: &[ReplayReport]) -> Option<bool> {
+    let ended = |status: ReplayStatus| engines.iter().any(|engine| engine.status == status);
+    let is_wrong = ended(ReplayStatus::Differs) || ended(ReplayStatus::Crashes);
+    (!engines.is_empty()).then_some(ended(ReplayStatus::Passes) && !is_wrong)
 }
 
 fn ask(config: &DoctorConfig, candidate: Option<Candidate>, model: &Path) -> ReplayReport {
@@ -104,4 +111,29 @@ fn compare(engine: &Engine, model: &Path) -> Result<(f32, bool), String> {
         passes &= vector.accepts(&image);
     }
     Ok((largest, passes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_refuses_the_model_says_nothing_of_it_where_another_draws_it() {
+        use ReplayStatus::{Crashes, Differs, Fails, Passes};
+        let of = |status| {
+            let engine = "tract".to_owned();
+            ReplayReport { engine, place: None, status, difference: None, reason: None }
+        };
+        for (ends, expected) in [
+            (&[][..], None),
+            (&[Passes, Passes], Some(true)),
+            (&[Passes, Fails], Some(true)),
+            (&[Fails, Fails], Some(false)),
+            (&[Passes, Differs], Some(false)),
+            (&[Passes, Crashes], Some(false)),
+        ] {
+            let engines: Vec<_> = ends.iter().map(|status| of(*status)).collect();
+            assert_eq!(verdict(&engines), expected, "{ends:?}");
+        }
+    }
 }

@@ -129,7 +129,7 @@ pub struct ModelReport {
     pub is_changed: bool,
     /// The seeds of its test vectors, whose images the engines had to draw.
     pub seeds: Vec<u64>,
-    /// Whether every engine drew them, null if none could be asked or there is nothing to draw.
+    /// Whether an engine drew them and none drew others, null if none could be asked or there is nothing to draw.
     pub passes: Option<bool>,
     /// The engines that work.
     pub engines: Vec<ReplayReport>,
@@ -178,7 +178,7 @@ pub struct Problem {
 }
 
 impl Report {
-    /// Whether any engine works, and each of them draws with the model, if there is one.
+    /// Whether any engine works, and draws what the model's file says, if there is one.
     pub fn is_well(&self) -> bool {
         self.works && self.model.as_ref().is_none_or(|model| model.passes != Some(false))
     }
