@@ -1,4 +1,4 @@
-"""Writes what PyTorch computes with each of the trainer's options: the numbers behind `options.rs`.
+"""Writes what PyTorch computes with each of the trainer's options: the numbers behind the tests in `options/`.
 
     pip install torch numpy safetensors
     python options_reference.py            # writes options_reference.safetensors beside this file
