@@ -103,7 +103,8 @@ def compare(name, module, line, flags):
     worst = max(difference for difference, _ in found)
     values = found[-1][1]
     verified = printed.split("largest difference ")[-1].strip()
-    cells = [name, " ".join(flags), f"{worst:.1e}", verified, f"{values.min():.3f} to {values.max():.3f}"]
+    spread = f"{values.min():.3f} to {values.max():.3f}, {(np.abs(values) < 0.95).mean():.0%} within 0.95"
+    cells = [name, " ".join(flags), f"{worst:.1e}", verified, spread]
     print("| " + " | ".join(cells) + " |", flush=True)
     return worst <= LIMIT
 
