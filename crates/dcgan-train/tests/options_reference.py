@@ -4,10 +4,10 @@
     python options_reference.py            # writes options_reference.safetensors beside this file
 
 The network, its first weights, the images and the latents are those of `reference.py`. Names begin with the
-option's: `{option}.losses` a step (the discriminator's are means over its updates), `{option}.g.*` and `{option}.d.*` the networks at the end. Of spectral
-normalisation also `start.d.*`, with the random vectors, the first step's gradients, `grad.d.*` and `grad.g.*`,
-and what `d.eval()` makes of the first real images, `probabilities`. Of DiffAugment `changes.*`, a row a pass, and
-what the operation alone does, `operation.*`.
+option's: `{option}.losses` a step (the discriminator's are means over its updates), `{option}.g.*` and
+`{option}.d.*` the networks at the end. Of spectral normalisation also `start.d.*`, with the random vectors, the
+first step's gradients, `grad.d.*` and `grad.g.*`, and what `d.eval()` makes of the first real images,
+`probabilities`. Of DiffAugment `changes.*`, a row a pass, and what the operation alone does, `operation.*`.
 """
 from pathlib import Path
 
