@@ -124,7 +124,7 @@ pub enum CheckpointError {
     },
     /// A folder, where a generator was to be chosen.
     #[error(
-        "{} is a folder without {}: name a file in it",
+        "{} is a folder with none of {}: name a file in it",
         path.display(),
         crate::choice::GENERATORS.map(|(name, _)| name).join(", ")
     )]

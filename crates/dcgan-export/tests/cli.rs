@@ -78,7 +78,10 @@ fn a_generator_becomes_g_onnx() {
 fn of_a_folder_the_best_generator_is_exported_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let message = failure(folder.path(), ".", "g.onnx");
-    assert_contains(&message, &[". is a folder without generator_best.safetensors", "name a file in it"]);
+    assert_contains(
+        &message,
+        &[". is a folder with none of generator_best.safetensors", "name a file in it"],
+    );
     for (seed, (name, reason)) in (1..).zip(dcgan_core::choice::GENERATORS.iter().rev()) {
         generator(&spec("tiny", 3, &[4, 2], 1), seed).save(&folder.path().join(name)).unwrap();
         let assert = run(folder.path(), &["--checkpoint", "."]).success().stderr("");

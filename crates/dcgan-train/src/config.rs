@@ -231,7 +231,7 @@ fn decay(text: &str) -> Result<f64, String> {
 }
 
 fn fraction(text: &str) -> Result<f64, String> {
-    number(text, "a number from 0, the start, up to, not including, 1, the end", |part| {
+    number(text, "a number from 0 (the start) up to, not including, 1 (the end)", |part| {
         (0.0..1.0).contains(&part)
     })
 }
