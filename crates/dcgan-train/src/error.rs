@@ -87,6 +87,12 @@ pub enum ResumeError {
         /// Where it was looked for.
         folder: PathBuf,
     },
+    /// There are states, but none that can be read.
+    #[error("--resume: {reason}; no older state is whole either")]
+    Unreadable {
+        /// What is wrong with the newest.
+        reason: String,
+    },
     /// Options that the result depends on are not those that the run began with.
     #[error(
         "--resume: {changes}; go on with the values that the run in {} began with, or begin another run in another \

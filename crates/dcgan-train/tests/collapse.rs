@@ -113,7 +113,7 @@ fn a_run_at_a_sound_learning_rate_is_left_alone() {
     let folder = TempDir::new().unwrap();
     let sound = TrainConfig {
         learning_rate: 2e-4,
-        max_steps: Some(150),
+        max_steps: Some(100),
         ..config(folder.path(), QUICK, OnCollapse::Stop)
     };
     let (result, warnings) = train(&sound);

@@ -110,20 +110,13 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     fn find_good(&self, collapse: &Collapse) -> Result<Option<Found>, TrainError> {
         let step = self.position.steps;
         let last_good = self.guard.last_good(&self.config.collapse, step, collapse);
-        let older = match self.rollbacks.last() {
+        let older_than = match self.rollbacks.last() {
             Some(last) if step <= last.from => last.to,
             _ => u64::MAX,
         };
-        let is_good = |step: u64| step <= last_good;
-        let is_anchor = |step: u64| is_good(step) && self.states.is_anchor(step);
-        if let Some(found) = self.states.newest(|step| is_anchor(step) && step < older)? {
-            return Ok(Some(found));
-        }
-        if let Some(found) = self.states.newest(is_anchor)? {
-            return Ok(Some(found));
-        }
-        // The run began without states to go back to.
-        Ok(self.states.newest(is_good)?)
+        let steps =
+            candidates(self.states.steps(), |step| self.states.is_anchor(step), last_good, older_than);
+        Ok(self.states.first_whole(steps)?)
     }
 
     /// Puts a state of this run in the place of the present one.
@@ -137,5 +130,33 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         // The files of its epoch were written when the run was there for the first time.
         self.epoch_due = false;
         Ok(())
+    }
+}
+
+/// The steps of the good states, the one to go back to first: those to go back to that are older than `older_than`, the
+/// newest first; the others of them; and, where a run began without such states, any other.
+fn candidates(steps: Vec<u64>, is_anchor: impl Fn(u64) -> bool, last_good: u64, older_than: u64) -> Vec<u64> {
+    let mut steps: Vec<u64> = steps.into_iter().rev().filter(|step| *step <= last_good).collect();
+    steps.sort_by_key(|step| match is_anchor(*step) {
+        true if *step < older_than => 0,
+        true => 1,
+        false => 2,
+    });
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_good_state_is_first_and_an_older_one_where_a_collapse_comes_again() {
+        let steps = vec![0, 100, 150, 200, 250, 300];
+        let found =
+            |last_good, older_than| candidates(steps.clone(), |step| step % 100 == 0, last_good, older_than);
+        assert_eq!(found(260, u64::MAX), [200, 100, 0, 250, 150]);
+        assert_eq!(found(260, 200), [100, 0, 200, 250, 150]);
+        assert_eq!(found(260, 0), [200, 100, 0, 250, 150], "there is none older than the first");
+        assert_eq!(found(99, u64::MAX), [0]);
     }
 }

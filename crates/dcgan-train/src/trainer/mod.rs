@@ -149,7 +149,8 @@ struct Begun {
 fn find(config: &TrainConfig, report: &mut dyn FnMut(Event)) -> Result<Found, TrainError> {
     let found = states::resumable(&config.checkpoint_dir)?;
     for error in &found.damaged {
-        report(Event::Warning(format!("{error}; going on from {}", found.path.display())));
+        let reason = states::reason(error);
+        report(Event::Warning(format!("{reason}; going on from {}", found.path.display())));
     }
     record::check_options(config, &found.state.description)?;
     Ok(found)
@@ -185,8 +186,7 @@ fn go_on<A: Architecture, E: Engine>(
 fn begin(config: &TrainConfig, states: &States, report: &mut dyn FnMut(Event)) -> Result<Begun, TrainError> {
     if let Some(step) = states.steps().last().copied() {
         // One that cannot be read may be worth as much.
-        let is_complete =
-            matches!(states.newest(|_| true), Ok(Some(found)) if found.state.description.complete);
+        let is_complete = matches!(states.newest(), Ok(Some(found)) if found.state.description.complete);
         let folder = &config.checkpoint_dir;
         if !is_complete && !config.overwrite {
             return Err(ResumeError::Unfinished { folder: folder.clone(), step }.into());

@@ -100,12 +100,20 @@ impl States {
         self.anchors.is_some_and(|every| step.is_multiple_of(every))
     }
 
-    /// The newest state that can be read, of those whose steps fit; `None` where there is none at all.
+    /// The newest state that can be read; `None` where there is none at all.
     ///
     /// # Errors
     /// If there are some and none can be read: what is wrong with the newest.
-    pub(super) fn newest(&self, fits: impl Fn(u64) -> bool) -> Result<Option<Found>, CheckpointError> {
-        newest(&self.folder, fits)
+    pub(super) fn newest(&self) -> Result<Option<Found>, CheckpointError> {
+        newest(&self.folder)
+    }
+
+    /// The first of the states of these steps that can be read; `None` if there are no steps.
+    ///
+    /// # Errors
+    /// If none can be read: what is wrong with the first.
+    pub(super) fn first_whole(&self, steps: Vec<u64>) -> Result<Option<Found>, CheckpointError> {
+        first_whole(&self.folder, steps.into_iter())
     }
 
     /// Removes the states after a step.
@@ -145,9 +153,17 @@ impl States {
 ///
 /// # Errors
 /// As [`States::newest`].
-fn newest(folder: &Path, fits: impl Fn(u64) -> bool) -> Result<Option<Found>, CheckpointError> {
+fn newest(folder: &Path) -> Result<Option<Found>, CheckpointError> {
+    first_whole(folder, list(folder).into_iter().rev())
+}
+
+/// As [`States::first_whole`].
+///
+/// # Errors
+/// As [`States::first_whole`].
+fn first_whole(folder: &Path, steps: impl Iterator<Item = u64>) -> Result<Option<Found>, CheckpointError> {
     let mut damaged = Vec::new();
-    for step in list(folder).into_iter().rev().filter(|step| fits(*step)) {
+    for step in steps {
         let path = folder.join(name(step));
         match RunState::load(&path) {
             Ok(state) => return Ok(Some(Found { path, state, damaged })),
@@ -162,10 +178,19 @@ fn newest(folder: &Path, fits: impl Fn(u64) -> bool) -> Result<Option<Found>, Ch
 /// # Errors
 /// If there is none that can be read: what was looked for where.
 pub(super) fn resumable(folder: &Path) -> Result<Found, TrainError> {
-    match newest(folder, |_| true) {
+    match newest(folder) {
         Ok(Some(found)) => Ok(found),
         Ok(None) => Err(ResumeError::NoState { folder: folder.to_owned() }.into()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(ResumeError::Unreadable { reason: reason(&error) }.into()),
+    }
+}
+
+/// What is wrong with a state; a checkpoint's own words for one that cannot be opened are of flags that do not matter
+/// here.
+pub(super) fn reason(error: &CheckpointError) -> String {
+    match error {
+        CheckpointError::Read { path, reason } => format!("cannot read {}: {reason}", path.display()),
+        other => other.to_string(),
     }
 }
 
