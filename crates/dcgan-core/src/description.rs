@@ -230,10 +230,13 @@ mod tests {
         assert!(error("dcgan.test_vectors", "[{}]").contains("missing field `seed`"));
         let many = serde_json::to_string(&vec![TestVector::of(0, &[0.0], 0.1); 65]).unwrap();
         assert!(error("dcgan.test_vectors", &many).contains("65 vectors, expected at most 64"));
-        for (tolerance, values) in [("1e39", "[0]"), ("-0.1", "[0]"), ("2.1", "[0]"), ("0.1", "[]")] {
+        for (tolerance, values) in [("-0.1", "[0]"), ("2.1", "[0]"), ("0.1", "[]")] {
             let vector = format!(r#"[{{"seed":3,"tolerance":{tolerance},"values":{values}}}]"#);
             assert!(error("dcgan.test_vectors", &vector).contains("seed 3 has "), "{vector}");
         }
+        // No f32 has it: infinite or an error, by how serde_json was built, but accepted in no case.
+        let vector = r#"[{"seed":3,"tolerance":1e39,"values":[0]}]"#;
+        assert!(error("dcgan.test_vectors", vector).starts_with("metadata entry dcgan.test_vectors: "));
     }
 
     #[test]

@@ -110,9 +110,12 @@ def speeds(paths, rounds, threads):
     sessions = {name: session(path, threads) for name, path in paths.items()}
     loads = {name: [] for name in paths}
     rates = {(name, batch): [] for name in paths for batch in BATCHES}
-    for _ in range(rounds):
-        for name, path in paths.items():
-            loads[name].append(seconds(lambda: session(path, threads)))
+    names = list(paths)
+    for turn in range(rounds):
+        # Each file is first, in between and last equally often: what runs before a load takes part in its time.
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            loads[name].append(seconds(lambda: session(paths[name], threads)))
         for batch in BATCHES:
             z = np.random.default_rng(0).normal(size=(batch, LATENT)).astype(np.float32)
             repeats = max(1, 256 // batch)
