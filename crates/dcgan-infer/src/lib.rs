@@ -4,6 +4,7 @@
 //! - [`generator`]: turns latents into images; [`model_file`]: what a `.onnx` file says of itself
 //! - [`seeds`]: lists of them; [`output`]: images as files
 //! - [`mod@bench`]: how fast a generator draws
+//! - `serve`, with the feature of that name: images over HTTP
 //! - [`mod@install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
 //! - [`search`], [`cache`] and [`library`]: where ONNX Runtime is looked for, where that cache is, and the check that
 //!   a shared library is an ONNX Runtime
@@ -32,6 +33,8 @@ pub mod output;
 mod pip;
 pub mod search;
 pub mod seeds;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod wheel;
 
 pub use engine::{DeviceChoice, Engine, EngineChoice, EngineConfig, EngineError};

@@ -11,6 +11,8 @@ mod model;
 mod note;
 mod output;
 mod sample;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,8 @@ use self::install::InstallArgs;
 use self::interpolate::InterpolateArgs;
 use self::model::ModelArgs;
 use self::sample::SampleArgs;
+#[cfg(feature = "serve")]
+use self::serve::ServeArgs;
 
 /// Draw images with an exported generator, in ONNX Runtime where it is found and in the embedded tract
 /// otherwise.
@@ -48,6 +52,8 @@ pub struct Cli {
 enum Command {
     Interpolate(InterpolateArgs),
     Bench(BenchArgs),
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     Install(InstallArgs),
     Doctor(DoctorArgs),
     Probe(ProbeArgs),
@@ -59,6 +65,8 @@ impl Cli {
         match self.command {
             Some(Command::Interpolate(args)) => args.run()?,
             Some(Command::Bench(args)) => args.run()?,
+            #[cfg(feature = "serve")]
+            Some(Command::Serve(args)) => args.run()?,
             Some(Command::Install(args)) => args.run()?,
             Some(Command::Doctor(args)) => return args.run(),
             Some(Command::Probe(args)) => args.run()?,

@@ -130,6 +130,16 @@ impl Generator {
         &self.engine
     }
 
+    /// The name of the model's input.
+    pub fn input_name(&self) -> &str {
+        self.session.inputs()[0].name()
+    }
+
+    /// The name of the output that holds the images.
+    pub fn output_name(&self) -> &str {
+        &self.output.name
+    }
+
     /// What it is computed on.
     pub fn device(&self) -> &Device {
         &self.device

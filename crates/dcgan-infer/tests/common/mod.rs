@@ -5,6 +5,8 @@
 
 pub mod fakes;
 pub mod samples;
+#[cfg(feature = "serve")]
+pub mod server;
 pub mod strangers;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,151 @@
+//! Pictures and animations as answers.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use dcgan_core::grid::{self, GridConfig};
+use dcgan_core::seal;
+use ndarray::{Array4, Axis};
+use serde::Deserialize;
+
+use super::error::ApiError;
+use super::model::Model;
+use super::{App, request};
+use crate::output::{EncodeError, Format, animation, picture};
+
+/// The most pixels of an answer, of the images as well as of their picture: 200 MB as numbers.
+const MAX_PIXELS: usize = 1 << 24;
+const MAX_SCALE: usize = 64;
+const MAX_PADDING: usize = 1024;
+
+/// What a picture may be.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PictureFormat {
+    Png,
+    Webp,
+    #[serde(alias = "jpg")]
+    Jpeg,
+    Gif,
+}
+
+impl PictureFormat {
+    fn format(self) -> Format {
+        match self {
+            Self::Png => Format::Png,
+            Self::Webp => Format::WebP,
+            Self::Jpeg => Format::Jpeg,
+            Self::Gif => Format::Gif,
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Webp => "image/webp",
+            Self::Jpeg => "image/jpeg",
+            Self::Gif => "image/gif",
+        }
+    }
+}
+
+/// How images are laid out, where it is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look {
+    pub columns: Option<usize>,
+    pub scale: Option<usize>,
+    pub padding: Option<usize>,
+}
+
+/// How images become an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Picture {
+    pub grid: GridConfig,
+    pub format: PictureFormat,
+    /// How long each image is shown, if they are frames.
+    pub animation: Option<Duration>,
+}
+
+impl Look {
+    /// The layout of so many images: an image alone has no frame around it.
+    pub(super) fn grid(&self, count: usize, columns: usize, model: &Model) -> Result<GridConfig, ApiError> {
+        let number = |name, value, low, high| match (low..=high).contains(&value) {
+            true => Ok(value),
+            false => Err(ApiError::Wrong(format!("{name}: expected {low} to {high}, found {value}"))),
+        };
+        let config = GridConfig {
+            columns: number("columns", self.columns.unwrap_or(columns), 1, usize::MAX)?,
+            scale: number("scale", self.scale.unwrap_or(1), 1, MAX_SCALE)?,
+            padding: number(
+                "padding",
+                self.padding.unwrap_or(if count > 1 { grid::PADDING } else { 0 }),
+                0,
+                MAX_PADDING,
+            )?,
+        };
+        let [_, height, width] = model.image;
+        let size = config.size(count, [height, width]).and_then(|(width, height)| width.checked_mul(height));
+        let numbers = count.checked_mul(height * width);
+        match [size, numbers].iter().all(|pixels| pixels.is_some_and(|pixels| pixels <= MAX_PIXELS)) {
+            true => Ok(config),
+            false => Err(ApiError::Wrong(format!(
+                "{count} images of {width}x{height} at this scale are more than {MAX_PIXELS} pixels: ask for fewer"
+            ))),
+        }
+    }
+}
+
+impl Picture {
+    /// The file. It takes its time.
+    pub(super) fn encode(&self, images: &Array4<f32>) -> Result<Vec<u8>, EncodeError> {
+        let Some(each) = self.animation else {
+            return picture::encode(&grid::grid_as(images.view(), &self.grid), self.format.format());
+        };
+        let frames = images.axis_chunks_iter(Axis(0), 1).map(|image| grid::grid_as(image, &self.grid));
+        animation::encode(&frames.collect::<Vec<_>>(), each, self.format.format())
+    }
+
+    /// The name of the bytes that come of it: the same model draws the same picture of the same latents again.
+    pub(super) fn tag(&self, model: &Model, latents: &str) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        let all = format!("{version} {} {} {} {latents} {self:?}", model.digest, model.engine, model.device);
+        format!("\"{}\"", &seal::checksum(all.as_bytes())[..32])
+    }
+
+    /// The answer that holds the file.
+    pub(super) fn response(&self, bytes: Vec<u8>, cache: Option<(&str, bool)>, app: &App) -> Response {
+        let mut response = bytes.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.format.media_type()));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        match cache {
+            Some((tag, is_fixed)) => headers.extend(caching(tag, is_fixed, app)),
+            None => {
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+        }
+        response
+    }
+}
+
+/// 304, if the client has the picture already.
+pub(super) fn unchanged(headers: &HeaderMap, tag: &str, is_fixed: bool, app: &App) -> Option<Response> {
+    request::has(headers, tag).then(|| {
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        response.headers_mut().extend(caching(tag, is_fixed, app));
+        response
+    })
+}
+
+/// An address that names the model's version has one answer for ever. The answer of any other may change with the
+/// model's file, and is asked for again, with its tag.
+fn caching(tag: &str, is_fixed: bool, app: &App) -> HeaderMap {
+    let scope = if app.config.api_key.is_some() { "private" } else { "public" };
+    let age = if is_fixed { "max-age=31536000, immutable" } else { "no-cache" };
+    let value = |text: &str| HeaderValue::from_str(text).expect("letters and digits");
+    HeaderMap::from_iter([
+        (header::CACHE_CONTROL, value(&format!("{scope}, {age}"))),
+        (header::ETAG, value(tag)),
+    ])
+}

@@ -1,0 +1,88 @@
+//! Which address is answered by what, and what holds for all of them.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use subtle::ConstantTimeEq;
+
+use super::error::ApiError;
+use super::{SharedApp, health, images, latents, page, protocol};
+
+/// What needs no key: what tells whether the server is up, and the page, which asks for the key.
+const OPEN: [&str; 5] = ["/", "/openapi.json", "/v2/health/live", "/v2/health/ready", "/favicon.ico"];
+
+/// Every address.
+pub(super) fn router(app: SharedApp) -> Router {
+    let models = Router::new()
+        .route("/", get(protocol::metadata))
+        .route("/ready", get(protocol::ready))
+        .route("/infer", post(protocol::infer));
+    Router::new()
+        .route("/", get(page::page))
+        .route("/favicon.ico", get(page::icon))
+        .route("/openapi.json", get(page::openapi))
+        .route("/metrics", get(health::metrics))
+        .route("/v1/models", get(health::models))
+        .route("/v1/images", get(images::of_seeds).post(images::of_latents))
+        .route("/v1/interpolate", get(images::between))
+        .route("/v1/latents", get(latents::of_seeds))
+        .route("/v2", get(health::server))
+        .route("/v2/health/live", get(health::live))
+        .route("/v2/health/ready", get(health::ready))
+        .nest("/v2/models/{model}", models.clone())
+        .nest("/v2/models/{model}/versions/{version}", models)
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(app.clone(), check_key))
+        .layer(from_fn_with_state(app.clone(), observe))
+        .layer(DefaultBodyLimit::max(app.config.max_body))
+        .with_state(app)
+}
+
+async fn no_route(uri: Uri) -> ApiError {
+    ApiError::NoRoute(uri.path().to_owned())
+}
+
+async fn no_method(method: Method) -> ApiError {
+    ApiError::Method(method.to_string())
+}
+
+/// Answers 401 where a key is wanted and not given.
+async fn check_key(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let Some(key) = &app.config.api_key else { return next.run(request).await };
+    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let given = given.and_then(|value| value.split_at_checked(7));
+    let is_right = given.is_some_and(|(scheme, given)| {
+        // The time that it takes tells how long the key is, and nothing else.
+        scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(given.ct_eq(key.as_bytes()))
+    });
+    match is_right || OPEN.contains(&request.uri().path()) {
+        true => next.run(request).await,
+        false => ApiError::Key.into_response(),
+    }
+}
+
+/// Counts and logs an answer.
+async fn observe(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let (status, time) = (response.status(), start.elapsed());
+    // Methods that clients make up add no series.
+    let known = [Method::GET, Method::HEAD, Method::POST].contains(&method);
+    app.metrics.answered(if known { method.as_str() } else { "other" }, &route, status.as_u16(), time);
+    let milliseconds = time.as_secs_f64() * 1e3;
+    match status {
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            tracing::error!(%method, path, status = status.as_u16(), milliseconds, "answered");
+        }
+        _ => tracing::debug!(%method, path, status = status.as_u16(), milliseconds, "answered"),
+    }
+    response
+}
