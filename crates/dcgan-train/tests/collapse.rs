@@ -50,6 +50,8 @@ fn a_run_goes_back_a_few_times_with_half_the_learning_rate_and_then_gives_up() {
 /// At this learning rate, the discriminator is soon certain and the samples become one image.
 const HIGH: f64 = 1.0;
 const STEPS: u64 = 200;
+/// After the first collapse, which is at step 150.
+const SOON: u64 = 160;
 
 /// Judged sooner than by default: a test should be quick.
 const QUICK: CollapseConfig = CollapseConfig {
@@ -123,8 +125,9 @@ fn a_run_at_a_sound_learning_rate_is_left_alone() {
 #[test]
 fn a_run_that_is_to_continue_says_so_and_comes_to_its_end() {
     let folder = TempDir::new().unwrap();
-    let (result, warnings) = train(&config(folder.path(), ALIKE, OnCollapse::Continue));
-    assert_eq!(result.unwrap().steps, STEPS);
+    let soon = TrainConfig { max_steps: Some(SOON), ..config(folder.path(), ALIKE, OnCollapse::Continue) };
+    let (result, warnings) = train(&soon);
+    assert_eq!(result.unwrap().steps, SOON);
     assert!(!warnings.is_empty(), "{warnings:?}");
     let expected = "the samples have lost their variety: their variance is 0.";
     assert!(warnings.iter().all(|line| line.contains(expected)), "{warnings:?}");
@@ -134,14 +137,15 @@ fn a_run_that_is_to_continue_says_so_and_comes_to_its_end() {
 #[test]
 fn a_run_that_went_back_comes_to_its_end_and_in_parts_to_the_same_bytes() {
     let folders = [(); 2].map(|()| TempDir::new().unwrap());
-    let whole = config(folders[0].path(), QUICK, OnCollapse::Rollback);
+    let whole =
+        TrainConfig { max_steps: Some(SOON), ..config(folders[0].path(), QUICK, OnCollapse::Rollback) };
     let (result, warnings) = train(&whole);
-    assert_eq!(result.unwrap().steps, STEPS, "{warnings:?}");
+    assert_eq!(result.unwrap().steps, SOON, "{warnings:?}");
     assert!((1..=5).contains(&warnings.len()), "{warnings:?}");
 
     let part = config(folders[1].path(), QUICK, OnCollapse::Rollback);
     let mut found = Vec::new();
-    for (resume, steps) in [(false, 15), (true, 90), (true, 140), (true, STEPS)] {
+    for (resume, steps) in [(false, 15), (true, 90), (true, 140), (true, SOON)] {
         let (result, warnings) = train(&TrainConfig { max_steps: Some(steps), resume, ..part.clone() });
         assert_eq!(result.unwrap().steps, steps, "{warnings:?}");
         found.extend(warnings);
