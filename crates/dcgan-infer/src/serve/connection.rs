@@ -12,11 +12,15 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use super::ServeConfig;
 
 /// How long to wait where the system has no file descriptor left for a connection.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// How long connections stay open that nothing is asked on, once the server stops.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Answers connections until `stop` is ready; then those that are open, for the time of grace.
 pub(super) async fn serve(
@@ -34,8 +38,10 @@ pub(super) async fn serve(
             () = &mut stop => break,
         }
     }
-    // What the system accepted in the meantime was promised an answer, too.
-    while let Ok((stream, place)) = tokio::time::timeout(Duration::ZERO, accept(&listener, &places)).await {
+    // Answers say by now that their connection closes. One that is closed without such an answer may have the next
+    // request on its way: clients that send one after the other are given the time to hear it.
+    let last = Instant::now() + FAREWELL;
+    while let Ok((stream, place)) = timeout_at(last, accept(&listener, &places)).await {
         answer(stream, place, &router, config, &open);
     }
     drop(listener);
