@@ -3,6 +3,7 @@
 //! The checks are here, the test programs beside this file run them: one for each engine.
 
 mod difference;
+mod forms;
 mod parity;
 mod road;
 mod wide;
@@ -13,6 +14,7 @@ use dcgan_infer::install::{self, InstallConfig};
 use dcgan_infer::{Engine, EngineChoice, EngineConfig};
 
 pub use difference::largest_difference;
+pub use forms::every_form_is_drawn_alike;
 pub use parity::every_architecture_is_dfdxs;
 pub use road::from_training_to_samples;
 pub use wide::checkpoint as wide_checkpoint;

@@ -12,6 +12,11 @@ fn every_architecture_is_dfdxs() {
 }
 
 #[test]
+fn every_form_is_drawn_alike() {
+    dcgan_tests::every_form_is_drawn_alike(&ENGINE, |_| false);
+}
+
+#[test]
 fn from_training_to_samples() {
     dcgan_tests::from_training_to_samples(&ENGINE);
 }

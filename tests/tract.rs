@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use dcgan_export::config::Precision;
 use dcgan_infer::Engine;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(dcgan_tests::tract);
@@ -9,6 +10,12 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(dcgan_tests::tract);
 #[test]
 fn every_architecture_is_dfdxs() {
     dcgan_tests::every_architecture_is_dfdxs(&ENGINE);
+}
+
+/// Its Gemm takes no f16.
+#[test]
+fn every_form_is_drawn_alike() {
+    dcgan_tests::every_form_is_drawn_alike(&ENGINE, |config| config.precision == Precision::F16);
 }
 
 #[test]
