@@ -20,7 +20,7 @@ use super::ServeConfig;
 const BREATH: Duration = Duration::from_millis(50);
 
 /// How long connections stay open that nothing is asked on, once the server stops.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Answers connections until `stop` is ready; then those that are open, for the time of grace.
 pub(super) async fn serve(
