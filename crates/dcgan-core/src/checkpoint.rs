@@ -57,6 +57,9 @@ pub struct TrainingRecord {
     pub images_seen: u64,
     /// Options of the run by name, without paths.
     pub options: BTreeMap<String, serde_json::Value>,
+    /// What the generator's images were measured to be, such as `kid`; nothing where they were not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub measured: BTreeMap<String, f64>,
 }
 
 /// A checkpoint could not be read.
@@ -337,6 +340,7 @@ mod tests {
                 steps: 5,
                 images_seen: 640,
                 options: BTreeMap::from([("seed".into(), 3.into()), ("dataset".into(), "shapes".into())]),
+                measured: BTreeMap::from([("kid".into(), 0.125)]),
             },
         }
     }

@@ -131,13 +131,25 @@ pub struct TrainConfig {
     /// When a run counts as collapsed
     #[arg(skip)]
     pub collapse: CollapseConfig,
+    /// Epochs between two measurements of how far the images are from the real ones; 0 for none
+    ///
+    /// The generator with the smallest kernel distance (KID) so far is generator_best.safetensors. Distances are over
+    /// fixed random convolutions; metrics.jsonl has them.
+    #[arg(long, alias = "metric_every", value_name = "N", allow_negative_numbers = true, default_value = "5", value_parser = whole::<u64>(..))]
+    pub metric_every: u64,
+    /// Images of a measurement: so many generated ones, and as many real ones where there are so many
+    #[arg(long, alias = "metric_images", value_name = "N", allow_negative_numbers = true, default_value = "2000", value_parser = whole::<usize>(3..=100_000))]
+    pub metric_images: usize,
+    /// Also write numbers and grids for TensorBoard, to the folder tensorboard of --output-dir
+    #[arg(long)]
+    pub tensorboard: bool,
     /// What weights, shuffles and latents are drawn from
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "0", value_parser = whole::<u64>(..))]
     pub seed: u64,
     /// Folder of the checkpoints
     #[arg(long, alias = "checkpoint_dir", value_name = "DIR", default_value = "checkpoints")]
     pub checkpoint_dir: PathBuf,
-    /// Folder of metrics, sample grids and the loss plot
+    /// Folder of metrics, pictures and the settings, config.toml
     #[arg(long, alias = "output_dir", value_name = "DIR", default_value = "outputs")]
     pub output_dir: PathBuf,
     /// Memory for decoded images, in MiB; those beyond are decoded again each epoch

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::CheckpointError;
+use dcgan_core::metric::MetricError;
 
 use crate::collapse::Collapse;
 use crate::data::DataError;
@@ -36,6 +37,9 @@ pub enum TrainError {
         /// How often the run went back before.
         rollbacks: usize,
     },
+    /// The generated images cannot be compared with the real ones.
+    #[error("--metric-every: {0}")]
+    Metric(#[from] MetricError),
     /// A checkpoint of an architecture that is not compiled in.
     #[error(
         "{} holds an architecture that this program was not built for ({found}): it knows {known}",

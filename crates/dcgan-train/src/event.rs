@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use indicatif::HumanBytes;
 
 use crate::gan::StepStats;
+use crate::measurement::Measurement;
 use crate::metrics::Average;
 
 /// Something that happened; as text, a line for people.
@@ -59,6 +60,15 @@ pub enum Event {
         step: u64,
         /// Means since the last report.
         averages: Average,
+    },
+    /// The generator's images were compared with the real ones.
+    Measured {
+        /// The epoch after which, from 1.
+        epoch: u64,
+        /// How far they are from them.
+        measurement: Measurement,
+        /// Whether no generator of the run was nearer.
+        best: bool,
     },
     /// An image cannot be used.
     Skipped {
@@ -116,6 +126,10 @@ impl Display for Event {
             Self::Progress { epoch, epochs, step, averages: Average { stats, images_per_second } } => {
                 write!(f, "epoch {epoch}/{epochs}  step {step}  {}  ", texts(stats).join("  "))?;
                 write!(f, "{images_per_second:.1} images/s")
+            }
+            Self::Measured { epoch, measurement, best } => {
+                let best = if *best { ", the best so far" } else { "" };
+                write!(f, "epoch {epoch}: {measurement}{best}")
             }
             Self::Skipped { reason, count } => write!(f, "skipped image {count}: {reason}"),
             Self::Resumed { path, epoch, step } => {

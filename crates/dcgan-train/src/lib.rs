@@ -9,18 +9,22 @@
 //! - [`data`]: images in batches; [`batch`]: batches as tensors; [`augment`]: random changes to them
 //! - [`trainer`]: a whole run as a [`config`] says, with [`event`]s and [`metrics`]
 //! - [`interrupt`]: a wish that a run end early; [`collapse`]: whether it is worth going on
+//! - [`measurement`]: how far its images are from the real ones; [`tensorboard`], [`animation`]: what it did, to look at
+//! - [`config_file`]: a run's settings as a file
 //! - [`progress`]: what people see of it while it goes on; [`plot`]: the picture of its losses, smoothed by a
 //!   [`moving_average`]
 //! - [`init`], [`state`], [`sampler`]: new networks, saved ones, and their images
 //! - [`ema`], [`recalibrate`]: the mean of a generator's weights, and BatchNorm's statistics for any weights
 
 pub mod adam;
+pub mod animation;
 pub mod arch;
 pub mod augment;
 pub mod batch;
 mod buffer;
 pub mod collapse;
 pub mod config;
+pub mod config_file;
 pub mod data;
 pub mod device;
 pub mod ema;
@@ -34,6 +38,7 @@ pub mod kernels;
 pub mod layers;
 mod lend;
 pub mod loss;
+pub mod measurement;
 pub mod metrics;
 pub mod moving_average;
 pub mod native;
@@ -45,4 +50,5 @@ pub mod sampler;
 pub mod schedule;
 pub mod state;
 pub mod streams;
+pub mod tensorboard;
 pub mod trainer;

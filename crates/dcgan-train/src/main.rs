@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use dcgan_core::choice::{self, Choice};
 use dcgan_core::{atomic, grid, latent};
 use dcgan_train::config::{DeviceKind, TrainConfig, whole};
+use dcgan_train::config_file;
 use dcgan_train::device::{self, OnDevice};
 use dcgan_train::engine::Engine;
 use dcgan_train::error::TrainError;
@@ -32,6 +34,9 @@ static ALLOCATOR: Recycler = Recycler::new();
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Settings of a run as TOML, such as the config.toml that each run leaves in its output folder; flags win
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     train: TrainConfig,
     #[command(flatten)]
@@ -109,7 +114,7 @@ struct Machine {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match parse().and_then(|(cli, settings)| run(cli, &settings)) {
         Ok(code) => code,
         Err(error) => {
             drop(writeln!(io::stderr(), "dcgan-train: {error:#}"));
@@ -118,11 +123,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+/// What was asked for: by the command line, and by the file of settings that it names; and all settings as such a file.
+fn parse() -> anyhow::Result<(Cli, String)> {
+    let command = Cli::command();
+    let mut matches = command.clone().get_matches();
+    if let Some(path) = matches.get_one::<PathBuf>("config") {
+        let mut words: Vec<OsString> = env::args_os().collect();
+        let settings = config_file::arguments(&command, &matches, path)?;
+        words.splice(words.len().min(1).., settings.into_iter().chain(env::args_os().skip(1)));
+        matches = command.clone().try_get_matches_from(words).map_err(|error| {
+            let error = error.to_string();
+            let reason = error.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            anyhow::anyhow!("{}: {reason}", path.display())
+        })?;
+    }
+    let settings = config_file::render(&command, &matches);
+    Ok((Cli::from_arg_matches(&matches)?, settings))
+}
+
+fn run(cli: Cli, settings: &str) -> anyhow::Result<ExitCode> {
     match cli.command {
         Some(Command::Sample(args)) => args.machine.run(Sample(&args)),
         Some(Command::Recalibrate(args)) => args.machine.run(Recalibrate(&args)),
-        None => cli.machine.run(Train { config: &cli.train, quiet: cli.quiet }),
+        None => cli.machine.run(Train { config: &cli.train, quiet: cli.quiet, settings }),
     }
 }
 
@@ -138,6 +161,8 @@ impl Machine {
 struct Train<'a> {
     config: &'a TrainConfig,
     quiet: bool,
+    /// All settings, to repeat the run with.
+    settings: &'a str,
 }
 
 impl OnDevice for Train<'_> {
@@ -155,6 +180,12 @@ impl OnDevice for Train<'_> {
             {
                 progress
                     .tell(&Event::Warning(format!("a signal will end the run without saving it: {error}")));
+            }
+            if matches!(event, Event::Started { .. })
+                && let Err(error) =
+                    config_file::save(self.settings, &self.config.output_dir.join("config.toml"))
+            {
+                progress.tell(&Event::Warning(format!("{:#}", anyhow::Error::from(error))));
             }
             has_state |= is_state(&event);
             progress.tell(&event);

@@ -1,4 +1,4 @@
-//! The numbers of a run: a file with a line a step, and averages for people.
+//! The numbers of a run: a file with a line a step and a line a measurement, and averages for people.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -9,6 +9,7 @@ use dcgan_core::atomic::WriteError;
 use serde::{Deserialize, Serialize};
 
 use crate::gan::StepStats;
+use crate::measurement::Measurement;
 
 /// Time between two reports.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -34,9 +35,26 @@ struct Line<'a> {
     #[serde(flatten)]
     metrics: &'a Metrics,
     images_per_second: f64,
+    /// The program's memory that is not swapped out, where the system tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_mib: Option<f64>,
 }
 
-/// A file of JSON lines, one a step.
+/// What an epoch's images were measured to be.
+#[derive(Serialize)]
+struct MeasuredLine<'a> {
+    epoch: u64,
+    step: u64,
+    #[serde(flatten)]
+    measurement: &'a Measurement,
+}
+
+/// The program's resident memory in MiB, where the system tells.
+pub fn memory_mib() -> Option<f64> {
+    memory_stats::memory_stats().map(|stats| stats.physical_mem as f64 / f64::from(1 << 20))
+}
+
+/// A file of JSON lines, one a step and one a measurement.
 pub struct MetricsFile {
     path: PathBuf,
     file: BufWriter<File>,
@@ -90,8 +108,26 @@ impl MetricsFile {
     /// [`WriteError`] names the file.
     pub fn write(&mut self, metrics: &Metrics, images_per_second: f64) -> Result<(), WriteError> {
         // Rounded to what a person wants to read: timings have no more digits than that.
-        let images_per_second = (images_per_second * 10.0).round() / 10.0;
-        let line = serde_json::to_string(&Line { metrics, images_per_second });
+        let images_per_second = tenths(images_per_second);
+        let memory_mib = memory_mib().map(tenths);
+        self.line(&Line { metrics, images_per_second, memory_mib })
+    }
+
+    /// Adds what the images after a step were measured to be.
+    ///
+    /// # Errors
+    /// [`WriteError`] names the file.
+    pub fn write_measurement(
+        &mut self,
+        epoch: u64,
+        step: u64,
+        measurement: &Measurement,
+    ) -> Result<(), WriteError> {
+        self.line(&MeasuredLine { epoch, step, measurement })
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> Result<(), WriteError> {
+        let line = serde_json::to_string(line);
         let result = line.map_err(std::io::Error::from).and_then(|line| writeln!(self.file, "{line}"));
         result.map_err(|source| WriteError::new(&self.path, source))
     }
@@ -103,6 +139,10 @@ impl MetricsFile {
     pub fn flush(&mut self) -> Result<(), WriteError> {
         self.file.flush().map_err(|source| WriteError::new(&self.path, source))
     }
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
 }
 
 /// Whether the last line within the first `bytes` of a file is that of step `step`; before the first one, whether the

@@ -20,3 +20,5 @@ pub const FLIP: u64 = 7;
 pub const AUGMENT: u64 = 8;
 /// What a run's seed becomes after going back; the index counts the times.
 pub const ROLLBACK: u64 = 16;
+/// Which real images are looked at apart from training; the index is 0.
+pub const EXAMPLES: u64 = 17;

@@ -75,7 +75,15 @@ fn a_run_leaves_checkpoints_grids_and_metrics() {
     );
     assert_eq!(
         names(&folder.path().join("outputs")),
-        ["generated_epoch_1.png", "metrics.jsonl", "training_loss.png"]
+        [
+            "config.toml",
+            "generated_epoch_0.png",
+            "generated_epoch_1.png",
+            "metrics.jsonl",
+            "reals.png",
+            "training.gif",
+            "training_loss.png"
+        ]
     );
 
     let (spec, checkpoint) =
@@ -90,6 +98,10 @@ fn a_run_leaves_checkpoints_grids_and_metrics() {
     let field = |name: &str| lines.iter().map(|line| line[name].as_f64().unwrap()).collect::<Vec<_>>();
     assert_eq!(field("step"), [1.0, 2.0, 3.0]);
     assert_eq!(field("images_seen"), [8.0, 16.0, 24.0]);
+    assert!(field("grad_norm_d").iter().chain(&field("grad_norm_g")).all(|norm| *norm > 0.0));
+    if cfg!(target_os = "linux") {
+        assert!(field("memory_mib").iter().all(|mib| (10.0..10_000.0).contains(mib)), "{metrics}");
+    }
     assert!(field("d_x").iter().chain(&field("d_g_z")).all(|probability| (0.0..1.0).contains(probability)));
 
     let grid = image::load_from_memory(&bytes(&folder, "outputs/generated_epoch_1.png")).unwrap();
@@ -147,7 +159,16 @@ fn intervals_short_batches_and_broken_files() {
     assert!(saved.iter().all(|name| names(&folder.path().join("checkpoints")).contains(name)));
     assert_eq!(
         names(&folder.path().join("outputs")),
-        ["generated_epoch_2.png", "generated_epoch_4.png", "metrics.jsonl", "training_loss.png"]
+        [
+            "config.toml",
+            "generated_epoch_0.png",
+            "generated_epoch_2.png",
+            "generated_epoch_4.png",
+            "metrics.jsonl",
+            "reals.png",
+            "training.gif",
+            "training_loss.png"
+        ]
     );
     let path = folder.path().join("checkpoints/generator_final.safetensors");
     let (_, checkpoint) = Checkpoint::load_generator(&path).unwrap();

@@ -63,11 +63,14 @@ fn a_terminal_has_a_bar_below_the_lines() {
     let expected = [
         "device: ",
         "training dcgan32-small on shapes: 10000 images",
+        "saved outputs/reals.png",
+        "saved outputs/generated_epoch_0.png",
         "saved checkpoints/state_20.safetensors",
         "saved checkpoints/generator_final.safetensors",
         "saved checkpoints/discriminator_final.safetensors",
         "saved outputs/generated_epoch_1.png",
         "saved outputs/training_loss.png",
+        "saved outputs/training.gif",
         "epoch 1/100  took 00:0",
         "loss D ",
         "done: 20 steps, 160 images in 00:0",
@@ -82,9 +85,9 @@ fn a_terminal_has_a_bar_below_the_lines() {
     for (line, start) in lines.iter().zip(expected) {
         assert!(line.starts_with(start), "{lines:#?}");
     }
-    assert!(lines[7].contains("step 20/20  [====") && lines[7].ends_with("=]"), "{lines:#?}");
+    assert!(lines[10].contains("step 20/20  [====") && lines[10].ends_with("=]"), "{lines:#?}");
     assert!(
-        ["loss G ", "D(x) ", "D(G(z)) ", " images/s"].iter().all(|part| lines[8].contains(part)),
+        ["loss G ", "D(x) ", "D(G(z)) ", " images/s"].iter().all(|part| lines[11].contains(part)),
         "{lines:#?}"
     );
     // While it goes on, it says how long it will.

@@ -45,6 +45,7 @@ fn checkpoint(spec: NetworkSpec, seed: u64) -> Checkpoint {
         steps: 300,
         images_seen: 38_400,
         options: BTreeMap::from([("seed".into(), seed.into()), ("dataset".into(), "shapes".into())]),
+        ..TrainingRecord::default()
     };
     Checkpoint { tensors: tensors.collect(), spec, record }
 }

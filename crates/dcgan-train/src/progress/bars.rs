@@ -50,6 +50,7 @@ impl<T: TermLike + Clone + 'static> Bars<T> {
             Event::Started { .. }
             | Event::Resumed { .. }
             | Event::Skipped { .. }
+            | Event::Measured { .. }
             | Event::Saved(_)
             | Event::Warning(_)
             | Event::Note(_) => self.say(event),

@@ -6,25 +6,43 @@ use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::spec::NetworkSpec;
 use dcgan_core::{DiscriminatorSpec, grid, latent};
+use image::DynamicImage;
 use ndarray::Array4;
 
 use super::record::record;
 use super::run::Run;
+use crate::animation;
 use crate::arch::Architecture;
 use crate::config::TrainConfig;
+use crate::data::examples;
 use crate::engine::{DeviceResult, Engine};
 use crate::error::TrainError;
 use crate::event::Event;
 use crate::plot;
 use crate::recalibrate::{self, recalibrate};
 use crate::sampler::sample;
-use crate::state::{self, StateDict};
+use crate::state;
 
 /// Images of a sample grid.
 const GRID_IMAGES: usize = 64;
 
 pub(super) fn plot_path(config: &TrainConfig) -> PathBuf {
     config.output_dir.join("training_loss.png")
+}
+
+fn grid_path(config: &TrainConfig, epoch: u64) -> PathBuf {
+    config.output_dir.join(format!("generated_epoch_{epoch}.png"))
+}
+
+fn animation_path(config: &TrainConfig) -> PathBuf {
+    config.output_dir.join("training.gif")
+}
+
+/// Removes what an earlier run left that this one may not write: it must not pass for this one's.
+pub(super) fn remove_old(config: &TrainConfig) -> Result<(), WriteError> {
+    plot::remove(&plot_path(config))?;
+    plot::remove(&animation_path(config))?;
+    plot::remove(&config.checkpoint_dir.join("generator_best.safetensors"))
 }
 
 impl<A: Architecture, E: Engine> Run<'_, A, E> {
@@ -39,8 +57,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             ("generator", generator.clone(), self.gan.generator_state()),
             ("discriminator", discriminator, self.gan.discriminator_state()),
         ];
-        if let Some(tensors) = self.mean_generator().map_err(TrainError::device)? {
-            networks.push(("generator_ema", generator, tensors));
+        if let Some(mut mean) = self.mean_generator().map_err(TrainError::device)? {
+            networks.push(("generator_ema", generator, state::state_dict::<E, _>(&mut mean)));
         }
         for (network, spec, tensors) in networks {
             let path = self.network_path(network, when);
@@ -51,10 +69,10 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     }
 
     /// The generator of mean weights, with BatchNorm's statistics for these, if there is one.
-    fn mean_generator(&mut self) -> DeviceResult<Option<StateDict>, E> {
+    pub(super) fn mean_generator(&mut self) -> DeviceResult<Option<A::Generator<E>>, E> {
         let Some(mut generator) = self.gan.mean_generator()? else { return Ok(None) };
         recalibrate::<A, E>(self.gan.device(), &mut generator, recalibrate::BATCHES)?;
-        Ok(Some(state::state_dict::<E, _>(&mut generator)))
+        Ok(Some(generator))
     }
 
     /// Where a network is saved.
@@ -72,9 +90,41 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     /// Draws the samples of an epoch.
     pub(super) fn save_grid(&mut self, epoch: u64) -> Result<(), TrainError> {
         let picture = grid::grid(self.samples()?.view(), grid::square_columns(GRID_IMAGES));
-        let path = self.config.output_dir.join(format!("generated_epoch_{epoch}.png"));
+        let path = grid_path(self.config, epoch);
         self.saved.samples = Some(path.clone());
-        self.tell_saved(path.clone(), grid::save_png(&picture, &path))
+        self.save_picture("samples", &picture, path)
+    }
+
+    /// Draws some of the real images, as the networks see them.
+    pub(super) fn save_reals(&mut self) -> Result<(), TrainError> {
+        let path = self.config.output_dir.join("reals.png");
+        let images = self.examples(GRID_IMAGES)?;
+        let picture = grid::grid(images.view(), grid::square_columns(images.dim().0));
+        self.save_picture("reals", &picture, path)
+    }
+
+    fn save_picture(&mut self, tag: &str, picture: &DynamicImage, path: PathBuf) -> Result<(), TrainError> {
+        self.log.picture(self.position.steps, tag, picture)?;
+        self.tell_saved(path.clone(), grid::save_png(picture, &path))
+    }
+
+    /// Makes one picture that moves of all grids of this run, and of the one at its end.
+    pub(super) fn save_animation(&mut self, end: Option<u64>) -> Result<(), TrainError> {
+        let path = animation_path(self.config);
+        let end = end.filter(|epoch| !self.grids.contains(epoch));
+        let epochs = self.grids.iter().copied().chain(end);
+        let grids: Vec<PathBuf> = epochs.map(|epoch| grid_path(self.config, epoch)).collect();
+        if animation::save(&grids, &path)? {
+            (self.report)(Event::Saved(path));
+        }
+        Ok(())
+    }
+
+    /// So many real images, the same ones each time.
+    pub(super) fn examples(&mut self, count: usize) -> Result<Array4<f32>, TrainError> {
+        let config = self.config;
+        let dataset = config.dataset.open(&config.data_dir, A::SIDE, &config.download, self.report)?;
+        Ok(examples(dataset.as_ref(), [A::CHANNELS, A::SIDE], count, config.seed)?)
     }
 
     /// Draws the losses so far, once there are enough for a line.
@@ -87,7 +137,11 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         Ok(())
     }
 
-    fn tell_saved(&mut self, path: PathBuf, result: Result<(), WriteError>) -> Result<(), TrainError> {
+    pub(super) fn tell_saved(
+        &mut self,
+        path: PathBuf,
+        result: Result<(), WriteError>,
+    ) -> Result<(), TrainError> {
         result?;
         (self.report)(Event::Saved(path));
         Ok(())

@@ -31,6 +31,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             metrics_bytes: self.log.sync()?,
             rollbacks: self.rollbacks.clone(),
             guard: self.guard.clone(),
+            best: self.best,
+            grids: self.grids.clone(),
         };
         let groups = self.gan.groups().map_err(TrainError::device)?;
         let state = RunState::new(facts, groups, self.log.history().clone());
@@ -127,6 +129,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         self.log = Log::resume(self.config, (description.metrics_bytes, position.steps), history)?.0;
         let (loader, _) = open_loader::<A>(self.config, &position, self.report)?;
         (self.loader, self.ahead, self.position, self.guard) = (loader, None, position, description.guard);
+        self.grids = description.grids;
         // The files of its epoch were written when the run was there for the first time.
         self.epoch_due = false;
         Ok(())

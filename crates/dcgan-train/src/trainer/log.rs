@@ -2,26 +2,51 @@
 
 use std::path::PathBuf;
 
+use image::DynamicImage;
+
 use crate::config::TrainConfig;
 use crate::error::TrainError;
-use crate::metrics::{Average, Averages, Metrics, MetricsFile};
+use crate::gan::StepStats;
+use crate::measurement::Measurement;
+use crate::metrics::{self, Average, Averages, Metrics, MetricsFile};
 use crate::plot::LossHistory;
+use crate::tensorboard::EventFile;
 
 pub(super) struct Log {
     metrics: MetricsFile,
     averages: Averages,
     history: LossHistory,
+    events: Option<EventFile>,
 }
 
 pub(super) fn metrics_path(config: &TrainConfig) -> PathBuf {
     config.output_dir.join("metrics.jsonl")
 }
 
+fn events_path(config: &TrainConfig) -> PathBuf {
+    config.output_dir.join("tensorboard")
+}
+
+/// A step's numbers, grouped as TensorBoard shows them.
+fn tagged(stats: &StepStats) -> [(&'static str, f64); 6] {
+    let StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g } = *stats;
+    [
+        ("loss/D", loss_d),
+        ("loss/G", loss_g),
+        ("probability/D(x)", d_x),
+        ("probability/D(G(z))", d_g_z),
+        ("gradient norm/D", grad_norm_d),
+        ("gradient norm/G", grad_norm_g),
+    ]
+    .map(|(tag, value)| (tag, f64::from(value)))
+}
+
 impl Log {
     /// Begins the records of a run anew.
     pub(super) fn create(config: &TrainConfig) -> Result<Self, TrainError> {
         let metrics = MetricsFile::create(&metrics_path(config))?;
-        Ok(Self { metrics, averages: Averages::new(), history: LossHistory::default() })
+        let events = config.tensorboard.then(|| EventFile::create(&events_path(config))).transpose()?;
+        Ok(Self { metrics, averages: Averages::new(), history: LossHistory::default(), events })
     }
 
     /// Goes on after step `step`, when the file had so many bytes; whether they are there.
@@ -31,24 +56,64 @@ impl Log {
         history: LossHistory,
     ) -> Result<(Self, bool), TrainError> {
         let (metrics, whole) = MetricsFile::resume(&metrics_path(config), bytes, step)?;
-        Ok((Self { metrics, averages: Averages::new(), history }, whole))
+        let events = config.tensorboard.then(|| EventFile::resume(&events_path(config), step)).transpose()?;
+        Ok((Self { metrics, averages: Averages::new(), history, events }, whole))
     }
 
     /// Adds a step of so many images.
     pub(super) fn add(&mut self, metrics: &Metrics, images: usize) -> Result<(), TrainError> {
-        self.metrics.write(metrics, self.averages.add(metrics, images))?;
+        let images_per_second = self.averages.add(metrics, images);
+        self.metrics.write(metrics, images_per_second)?;
         let Metrics { epoch, step, stats, .. } = metrics;
+        if let Some(events) = &mut self.events {
+            let memory = metrics::memory_mib().map(|mib| ("run/memory in MiB", mib));
+            let numbers = tagged(stats).into_iter().chain([("run/images per second", images_per_second)]);
+            events.scalars(*step, &numbers.chain(memory).collect::<Vec<_>>())?;
+        }
         self.history.push(*step, *epoch, stats.loss_d, stats.loss_g);
+        Ok(())
+    }
+
+    /// Adds what the images after a step were measured to be.
+    pub(super) fn measured(
+        &mut self,
+        epoch: u64,
+        step: u64,
+        measurement: &Measurement,
+    ) -> Result<(), TrainError> {
+        self.metrics.write_measurement(epoch, step, measurement)?;
+        if let Some(events) = &mut self.events {
+            let Measurement { kid, kid_error, frechet } = *measurement;
+            let distances = [
+                ("distance/KID", kid),
+                ("distance/KID, standard error", kid_error),
+                ("distance/Frechet", frechet),
+            ];
+            events.scalars(step, &distances)?;
+        }
+        Ok(())
+    }
+
+    /// Shows a picture where pictures are shown by step.
+    pub(super) fn picture(&mut self, step: u64, tag: &str, picture: &DynamicImage) -> Result<(), TrainError> {
+        if let Some(events) = &mut self.events {
+            events.image(step, tag, picture)?;
+            events.flush()?;
+        }
         Ok(())
     }
 
     /// Makes what was added visible to others.
     pub(super) fn flush(&mut self) -> Result<(), TrainError> {
+        if let Some(events) = &mut self.events {
+            events.flush()?;
+        }
         Ok(self.metrics.flush()?)
     }
 
     /// Makes what was added outlast a power failure; the bytes of the file.
     pub(super) fn sync(&mut self) -> Result<u64, TrainError> {
+        self.flush()?;
         Ok(self.metrics.sync()?)
     }
 

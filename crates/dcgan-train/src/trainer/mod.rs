@@ -5,6 +5,7 @@
 //! - `position`: where in its data a run stands; `clock`: how long it may take
 //! - `log`: the numbers of each step; `files`: networks and pictures; `record`: the options that a result depends on
 //! - `run_state`: all of a run in a file; `states`: the folder of these; `going_back`: saving one, and going back to one
+//! - `measure`: how good the generator is, and the best one
 //! - `outcome`: what a run came to
 
 use std::path::Path;
@@ -19,12 +20,12 @@ use crate::error::{ResumeError, TrainError};
 use crate::event::Event;
 use crate::gan::Gan;
 use crate::interrupt::Interrupt;
-use crate::plot;
 
 mod clock;
 mod files;
 mod going_back;
 mod log;
+mod measure;
 mod outcome;
 mod position;
 mod record;
@@ -37,6 +38,7 @@ pub use outcome::{Ending, Outcome};
 
 use clock::Clock;
 use log::Log;
+use measure::Best;
 use position::Position;
 use run::{LastFiles, Run};
 use run_state::RunState;
@@ -108,7 +110,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             steps_per_epoch,
             images_per_step: config.batch_size as u64 * config.d_steps,
         });
-        let Begun { log, guard, rollbacks, epoch_due, before, saved } = begun;
+        let Begun { log, grids, best, guard, rollbacks, epoch_due, before, saved } = begun;
         let run = Run {
             config,
             name,
@@ -123,6 +125,9 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             // Of all images: which of them are broken is not known at the beginning.
             schedule: config.schedule(steps_per_epoch),
             epoch_due,
+            grids,
+            best,
+            reals: None,
             guard,
             rollbacks,
             states,
@@ -138,6 +143,8 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
 /// What a run begins with, or goes on with.
 struct Begun {
     log: Log,
+    grids: Vec<u64>,
+    best: Option<Best>,
     guard: Guard,
     rollbacks: Vec<run_state::Rollback>,
     epoch_due: bool,
@@ -174,6 +181,8 @@ fn go_on<A: Architecture, E: Engine>(
     }
     Ok(Begun {
         log,
+        grids: description.grids,
+        best: description.best,
         guard: description.guard,
         rollbacks: description.rollbacks,
         epoch_due: description.epoch_due,
@@ -197,9 +206,11 @@ fn begin(config: &TrainConfig, states: &States, report: &mut dyn FnMut(Event)) -
         )));
         states.clear();
     }
-    plot::remove(&files::plot_path(config))?;
+    files::remove_old(config)?;
     Ok(Begun {
         log: Log::create(config)?,
+        grids: Vec::new(),
+        best: None,
         guard: Guard::default(),
         rollbacks: Vec::new(),
         epoch_due: false,

@@ -41,7 +41,8 @@ fn options(config: &TrainConfig) -> BTreeMap<String, Value> {
 
 /// What checkpoints say of the run.
 pub(super) fn record(config: &TrainConfig, position: &Position) -> TrainingRecord {
-    TrainingRecord { steps: position.steps, images_seen: position.images_seen, options: options(config) }
+    let Position { steps, images_seen, .. } = *position;
+    TrainingRecord { steps, images_seen, options: options(config), measured: BTreeMap::new() }
 }
 
 /// The options that a run is compared with: those of the checkpoints and the network, which checkpoints have elsewhere.

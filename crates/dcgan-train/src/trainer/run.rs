@@ -6,6 +6,7 @@ use dcgan_core::rng::Rng;
 
 use super::clock::Clock;
 use super::log::{Log, metrics_path};
+use super::measure::Best;
 use super::outcome::{Ending, Outcome};
 use super::position::Position;
 use super::run_state::Rollback;
@@ -19,6 +20,7 @@ use crate::error::TrainError;
 use crate::event::{Event, Step};
 use crate::gan::{Gan, StepStats};
 use crate::interrupt::Interrupt;
+use crate::measurement::Reals;
 use crate::metrics::Metrics;
 use crate::schedule::Schedule;
 use crate::streams;
@@ -42,6 +44,12 @@ pub(super) struct Run<'a, A: Architecture, E: Engine> {
     pub(super) schedule: Schedule,
     /// Whether the files of the epoch that ended here are still to be written.
     pub(super) epoch_due: bool,
+    /// Epochs whose grids are saved, and the one whose grid is due.
+    pub(super) grids: Vec<u64>,
+    /// The best generator so far.
+    pub(super) best: Option<Best>,
+    /// What generated images are compared with, once that was needed.
+    pub(super) reals: Option<Reals>,
     pub(super) guard: Guard,
     pub(super) rollbacks: Vec<Rollback>,
     pub(super) states: States,
@@ -64,6 +72,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     pub(super) fn all(mut self, first: Batch) -> Result<Outcome, TrainError> {
         if self.position.steps == 0 {
             self.see_real(&first);
+            self.save_reals()?;
+            self.grids = vec![0];
+            self.save_grid(0)?;
             if self.states.is_anchor(0) {
                 self.save_state(false, None)?;
             }
@@ -172,7 +183,13 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             self.progress(epoch);
         }
         self.log.flush()?;
+        if whole {
+            self.measure_if_due(epoch)?;
+        }
         let due = whole && epoch.is_multiple_of(self.config.save_interval);
+        if due {
+            self.grids.push(epoch);
+        }
         if due || ending.is_some() || self.state_is_due() {
             // Before all else: from it, the rest can be made again.
             self.save_state(due, ending)?;
@@ -194,6 +211,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         }
         if due || ending.is_some() {
             self.save_plot()?;
+        }
+        if ending.is_some() {
+            self.save_animation((ending == Some(Ending::Complete)).then_some(epoch))?;
         }
         self.epoch_due = false;
         Ok(())

@@ -15,6 +15,7 @@ use dcgan_core::checkpoint::CheckpointError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::measure::Best;
 use super::position::Position;
 use crate::collapse::Guard;
 use crate::plot::LossHistory;
@@ -55,6 +56,12 @@ pub(super) struct Description {
     pub(super) metrics_bytes: u64,
     pub(super) rollbacks: Vec<Rollback>,
     pub(super) guard: Guard,
+    /// The best generator so far; older states have none.
+    #[serde(default)]
+    pub(super) best: Option<Best>,
+    /// Epochs with a grid of samples.
+    #[serde(default)]
+    pub(super) grids: Vec<u64>,
     spans: Vec<[u64; 3]>,
 }
 
@@ -69,6 +76,8 @@ pub(super) struct Facts {
     pub(super) metrics_bytes: u64,
     pub(super) rollbacks: Vec<Rollback>,
     pub(super) guard: Guard,
+    pub(super) best: Option<Best>,
+    pub(super) grids: Vec<u64>,
 }
 
 /// A run's state.
@@ -92,6 +101,8 @@ impl RunState {
             metrics_bytes,
             rollbacks,
             guard,
+            best,
+            grids,
         } = facts;
         let description = Description {
             version: VERSION,
@@ -104,6 +115,8 @@ impl RunState {
             metrics_bytes,
             rollbacks,
             guard,
+            best,
+            grids,
             spans: history.spans(),
         };
         Self { description, groups, history }

@@ -79,11 +79,11 @@ pub fn state_path(folder: &Path, step: u64) -> PathBuf {
     folder.join(format!("checkpoints/state_{step}.safetensors"))
 }
 
-/// All that a run learned: its networks, pictures and metrics, these without their timings.
+/// All that a run learned: its networks, pictures and metrics, these without their timings and memory.
 pub fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut results = BTreeMap::new();
     for part in ["checkpoints", "outputs"] {
-        for name in names(&folder.join(part)).into_iter().filter(|name| !name.starts_with("state_")) {
+        for name in names(&folder.join(part)).into_iter().filter(|name| is_result(name)) {
             let bytes = fs::read(folder.join(part).join(&name)).unwrap();
             let bytes = if name == "metrics.jsonl" { without_timings(&bytes) } else { bytes };
             results.insert(name, bytes);
@@ -92,12 +92,17 @@ pub fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     results
 }
 
+/// Neither a state, which has the time in it, nor the settings, which may be others.
+fn is_result(name: &str) -> bool {
+    !name.starts_with("state_") && name != "config.toml"
+}
+
 fn without_timings(metrics: &[u8]) -> Vec<u8> {
     let line = |line: &str| {
         let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
         let fields = line.as_object_mut().unwrap();
-        fields.retain(|name, _| name != "images_per_second");
-        assert!(fields.len() > 6, "{line}");
+        fields.retain(|name, _| !["images_per_second", "memory_mib"].contains(&name.as_str()));
+        assert!(fields.len() >= 5, "{line}");
         format!("{line}\n")
     };
     std::str::from_utf8(metrics).unwrap().lines().map(line).collect::<String>().into_bytes()

@@ -1,0 +1,80 @@
+//! Measuring the generator while it trains, and keeping the best one.
+
+use dcgan_core::checkpoint::{Checkpoint, TrainingRecord};
+use dcgan_core::spec::NetworkSpec;
+use serde::{Deserialize, Serialize};
+
+use super::record::record;
+use super::run::Run;
+use crate::arch::Architecture;
+use crate::engine::Engine;
+use crate::error::TrainError;
+use crate::event::Event;
+use crate::measurement::{Measurement, Reals};
+use crate::state;
+
+/// The best generator of a run so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Best {
+    /// Its distances.
+    pub(super) measurement: Measurement,
+    /// Images that they were measured over: with others, they mean something else.
+    pub(super) images: usize,
+}
+
+impl<A: Architecture, E: Engine> Run<'_, A, E> {
+    /// Measures the generator if that is due after an epoch, and saves it if it is the best so far.
+    ///
+    /// A generator that cannot be measured is no reason to end a run.
+    pub(super) fn measure_if_due(&mut self, epoch: u64) -> Result<(), TrainError> {
+        let every = self.config.metric_every;
+        if every == 0 || !epoch.is_multiple_of(every) {
+            return Ok(());
+        }
+        match self.measure(epoch) {
+            Err(TrainError::Metric(error)) => {
+                (self.report)(Event::Warning(format!(
+                    "the images of epoch {epoch} cannot be measured: {error}"
+                )));
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn measure(&mut self, epoch: u64) -> Result<(), TrainError> {
+        let reals = match self.reals.take() {
+            Some(reals) => reals,
+            None => self.load_reals()?,
+        };
+        let images = self.config.metric_images;
+        let mut mean = self.mean_generator().map_err(TrainError::device)?;
+        let generator = mean.as_ref().unwrap_or_else(|| self.gan.generator());
+        let measurement = reals.measure::<A, E>(generator, self.gan.device(), self.config.seed, images);
+        self.reals = Some(reals);
+        let measurement = measurement?;
+        self.log.measured(epoch, self.position.steps, &measurement)?;
+        let best =
+            self.best.is_none_or(|best| best.images != images || measurement.kid < best.measurement.kid);
+        (self.report)(Event::Measured { epoch, measurement, best });
+        if best {
+            let tensors = match &mut mean {
+                Some(generator) => state::state_dict::<E, _>(generator),
+                None => self.gan.generator_state(),
+            };
+            let spec = NetworkSpec::Generator(A::generator(self.name));
+            let measured = measurement.named().map(|(name, value)| (name.to_owned(), value)).into();
+            let record = TrainingRecord { measured, ..record(self.config, &self.position) };
+            let path = self.network_path("generator", "best");
+            self.tell_saved(path.clone(), Checkpoint { spec, record, tensors }.save(&path))?;
+            self.best = Some(Best { measurement, images });
+        }
+        Ok(())
+    }
+
+    /// The features of real images, which stay the same through the run.
+    fn load_reals(&mut self) -> Result<Reals, TrainError> {
+        let images = self.examples(self.config.metric_images)?;
+        Ok(Reals::new(&images)?)
+    }
+}
