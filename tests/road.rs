@@ -38,9 +38,10 @@ pub fn from_training_to_samples(engine: &Engine) {
         other => println!("{other}"),
     };
     train::<Native>(&config, &Cpu::default(), &mut report).expect("training goes through");
-    assert_eq!(saved.len(), 5, "{saved:?}");
+    assert!(saved.iter().all(|path| path.is_file()), "{saved:?}");
 
     let generator = path("checkpoints/generator_final.safetensors");
+    assert!(saved.contains(&generator), "{saved:?}");
     let (_, checkpoint) = Checkpoint::load_generator(&generator).expect("the checkpoint is whole");
     let model = export(&checkpoint, &ExportConfig::default()).expect("the checkpoint is exported");
     std::fs::write(path("g.onnx"), model.encode_to_vec()).expect("the model is written");
