@@ -83,6 +83,8 @@ The generator is {model}: every ONNX runtime takes it. Next:
             learning_rate: 4e-4,
             max_minutes: Some(self.minutes),
             save_interval: 5,
+            // Epochs of three seconds: measuring them would take a good part of the time.
+            metric_every: 0,
             // Shown again, it begins again.
             overwrite: true,
             checkpoint_dir: self.folder.join("checkpoints"),
