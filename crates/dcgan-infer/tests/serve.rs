@@ -179,13 +179,15 @@ fn wrong_requests_are_told_what_is_wrong() {
         (json!({ "latents": [] }), "latents: expected 1 to 20 images, found 0"),
         (json!({ "latents": [row(100), row(99)] }), "takes 100 numbers each, found 99"),
         (json!({ "latents": [1.0] }), "expected a sequence"),
-        (json!({ "latents": [[1e300]] }), "takes 100 numbers each, found 1"),
-        (json!({ "latents": [vec![1e300; 100]] }), "expected finite numbers, found inf"),
+        (json!({ "latents": [[0.5]] }), "takes 100 numbers each, found 1"),
         (json!({ "latents": [row(100)], "seed": 1 }), "unknown field `seed`"),
     ] {
         let message = server.post_json("/v1/images", &body).error(400);
         assert!(message.contains(part), "{message}");
     }
+    // No f32 has it: serde_json itself says so, or makes it infinite, by how it was built.
+    let message = server.post_json("/v1/images", &json!({ "latents": [vec![1e300; 100]] })).error(400);
+    assert!(message.contains("out of range") || message.contains("expected finite numbers"), "{message}");
     let message = server.post("/v1/images", "", b"\xff{").error(400);
     assert!(message.contains("the body is not as expected"), "{message}");
     assert_eq!(server.get("/v2/health/ready").status, 200, "it is as well as before");
