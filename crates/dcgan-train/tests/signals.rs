@@ -67,13 +67,16 @@ fn a_signal_ends_a_run_after_its_step_and_it_goes_on_to_the_same_bytes() {
 fn a_closed_terminal_ends_a_run_with_its_state_saved_but_not_one_that_ignores_it() {
     let folder = TempDir::new().unwrap();
     let last = || states_or_none(folder.path()).last().copied();
-    let child = start(folder.path(), &[&SHAPES, &ENDLESS]);
+    // The tests may run under nohup themselves, and what is ignored is handed on.
+    let program = assert_cmd::cargo::cargo_bin!("dcgan-train");
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP").arg(program).args(SHAPES).args(ENDLESS);
+    let child = command.current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for("a state", || last().is_some());
     signal(&child, "-HUP");
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(129));
 
     // As nohup starts it.
-    let program = assert_cmd::cargo::cargo_bin!("dcgan-train");
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(program).args(SHAPES).args(ENDLESS);
     let child = command.arg("--resume").current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
