@@ -7,7 +7,7 @@ use super::log::Log;
 use super::outcome::Ending;
 use super::record::all_options;
 use super::run::Run;
-use super::run_state::{Facts, Rollback, RunState};
+use super::run_state::{Description, Rollback, RunState};
 use super::states::Found;
 use super::{load_gan, open_loader};
 use crate::arch::Architecture;
@@ -21,7 +21,7 @@ use crate::gan::StepStats;
 impl<A: Architecture, E: Engine> Run<'_, A, E> {
     /// Saves all that is needed to go on from here; `epoch_due` if the files of an epoch that ended are to follow.
     pub(super) fn save_state(&mut self, epoch_due: bool, ending: Option<Ending>) -> Result<(), TrainError> {
-        let facts = Facts {
+        let description = Description {
             options: all_options(self.config),
             images: self.images,
             position: self.position.clone(),
@@ -35,7 +35,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             grids: self.grids.clone(),
         };
         let groups = self.gan.groups().map_err(TrainError::device)?;
-        let state = RunState::new(facts, groups, self.log.history().clone());
+        let state = RunState { description, groups, history: self.log.history().clone() };
         // What is suspicious now may turn out to be a collapse: then the states before it are needed.
         let path = self.states.save(state, !self.guard.suspects())?;
         self.saved.state = Some(path.clone());

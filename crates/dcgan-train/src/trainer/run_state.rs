@@ -25,6 +25,8 @@ use crate::state::StateDict;
 const KEY: &str = "dcgan_state";
 /// Of the file's form; another one is not read.
 const VERSION: u32 = 1;
+/// The entry of the description that says which steps the losses are of.
+const SPANS: &str = "spans";
 /// The group and the name of the losses, `[steps, 2]`.
 const LOSSES: [&str; 2] = ["history", "losses"];
 
@@ -40,7 +42,6 @@ pub(super) struct Rollback {
 /// All of a state that is no tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Description {
-    version: u32,
     /// The options that the result depends on.
     pub(super) options: BTreeMap<String, Value>,
     /// Images of the dataset.
@@ -62,22 +63,6 @@ pub(super) struct Description {
     /// Epochs with a grid of samples.
     #[serde(default)]
     pub(super) grids: Vec<u64>,
-    spans: Vec<[u64; 3]>,
-}
-
-/// The parts of a [`Description`] that it does not fill in itself.
-pub(super) struct Facts {
-    pub(super) options: BTreeMap<String, Value>,
-    pub(super) images: usize,
-    pub(super) position: Position,
-    pub(super) epoch_due: bool,
-    pub(super) complete: bool,
-    pub(super) seconds: f64,
-    pub(super) metrics_bytes: u64,
-    pub(super) rollbacks: Vec<Rollback>,
-    pub(super) guard: Guard,
-    pub(super) best: Option<Best>,
-    pub(super) grids: Vec<u64>,
 }
 
 /// A run's state.
@@ -90,45 +75,15 @@ pub(super) struct RunState {
 }
 
 impl RunState {
-    pub(super) fn new(facts: Facts, groups: BTreeMap<String, StateDict>, history: LossHistory) -> Self {
-        let Facts {
-            options,
-            images,
-            position,
-            epoch_due,
-            complete,
-            seconds,
-            metrics_bytes,
-            rollbacks,
-            guard,
-            best,
-            grids,
-        } = facts;
-        let description = Description {
-            version: VERSION,
-            options,
-            images,
-            position,
-            epoch_due,
-            complete,
-            seconds,
-            metrics_bytes,
-            rollbacks,
-            guard,
-            best,
-            grids,
-            spans: history.spans(),
-        };
-        Self { description, groups, history }
-    }
-
     /// Writes the file, atomically.
     ///
     /// # Errors
     /// [`WriteError`] names the path; an old file there is kept.
     pub(super) fn save(self, path: &Path) -> Result<(), WriteError> {
         let failed = |error: serde_json::Error| WriteError { path: path.to_owned(), source: error.into() };
-        let description = serde_json::to_value(&self.description).map_err(failed)?;
+        let mut description = serde_json::to_value(&self.description).map_err(failed)?;
+        description["version"] = VERSION.into();
+        description[SPANS] = serde_json::to_value(self.history.spans()).map_err(failed)?;
         let losses = self.history.losses();
         let losses = TensorData::from_values(&[losses.len(), 2], losses.iter().flatten().copied().collect());
         let [group, name] = LOSSES;
@@ -145,7 +100,7 @@ impl RunState {
     /// [`CheckpointError`] says what is wrong with which file.
     pub(super) fn load(path: &Path) -> Result<Self, CheckpointError> {
         let wrong = |reason: String| CheckpointError::Description { path: path.to_owned(), reason };
-        let Archive { description, tensors } = Archive::load(KEY, path)?;
+        let Archive { mut description, tensors } = Archive::load(KEY, path)?;
         match description.get("version").and_then(Value::as_u64) {
             Some(version) if version == u64::from(VERSION) => {}
             other => {
@@ -156,8 +111,9 @@ impl RunState {
                 )));
             }
         }
-        let description: Description =
-            serde_json::from_value(description).map_err(|error| wrong(error.to_string()))?;
+        let unreadable = |error: serde_json::Error| wrong(error.to_string());
+        let spans: Vec<[u64; 3]> = serde_json::from_value(description[SPANS].take()).map_err(unreadable)?;
+        let description: Description = serde_json::from_value(description).map_err(unreadable)?;
         let mut groups = BTreeMap::<String, StateDict>::new();
         for (name, data) in tensors {
             let Some((group, name)) = name.split_once('.') else {
@@ -168,7 +124,7 @@ impl RunState {
         let history = groups.remove(LOSSES[0]).and_then(|mut group| match group.remove(LOSSES[1]) {
             Some(TensorData::F32(losses)) => {
                 let values: Vec<f32> = losses.into_iter().collect();
-                LossHistory::from_parts(values.as_chunks().0.to_vec(), &description.spans)
+                LossHistory::from_parts(values.as_chunks().0.to_vec(), &spans)
             }
             _ => None,
         });
