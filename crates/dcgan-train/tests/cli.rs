@@ -7,6 +7,10 @@ use assert_cmd::Command;
 use dcgan_core::checkpoint::Checkpoint;
 use tempfile::TempDir;
 
+mod common;
+
+use common::names;
+
 /// The program in an empty folder of its own.
 fn program(folder: &TempDir) -> Command {
     let mut command = Command::cargo_bin("dcgan-train").unwrap();
@@ -42,13 +46,6 @@ fn train(folder: &TempDir, more: &[&str]) -> String {
 
 fn bytes(folder: &TempDir, path: &str) -> Vec<u8> {
     fs::read(folder.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]

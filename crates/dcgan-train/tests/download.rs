@@ -16,8 +16,10 @@ use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
 use tempfile::TempDir;
 
+mod common;
 mod server;
 
+use common::names;
 use server::{Reply, Request, Server, serve};
 
 const TAG: &str = "\"first\"";
@@ -62,13 +64,6 @@ fn fetch_file(
     let mut events = Vec::new();
     let result = fetch(&source, folder, config, &mut |event| events.push(event));
     (result, events)
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 /// The file comes as it should, and nothing else is left.
