@@ -124,14 +124,6 @@ impl<E: Engine> Visitor<E> for Save<'_, E> {
         }
         Ok(())
     }
-
-    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
-        Ok(())
-    }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
-        Ok(())
-    }
 }
 
 struct Restore<'a, E: Engine> {
@@ -149,14 +141,6 @@ impl<E: Engine> Visitor<E> for Restore<'_, E> {
         };
         let [first, second] = MOMENTS.map(buffer);
         self.moments.insert(name.to_owned(), [first?, second?]);
-        Ok(())
-    }
-
-    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> Result<(), Self::Error> {
         Ok(())
     }
 }
@@ -184,13 +168,5 @@ impl<E: Engine> Visitor<E> for Update<'_, E> {
         let gradient = self.grads.get_or_alloc_mut(tensor)?;
         self.squares += E::sum_of_squares(tensor.device(), gradient)?;
         E::adam(self.step, tensor, moments, gradient)
-    }
-
-    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
-        Ok(())
-    }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
-        Ok(())
     }
 }

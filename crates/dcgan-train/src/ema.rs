@@ -102,14 +102,6 @@ impl<E: Engine> Visitor<E> for Update<'_, E> {
             }
         }
     }
-
-    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
-        Ok(())
-    }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
-        Ok(())
-    }
 }
 
 struct Apply<'a, E: Engine> {
@@ -123,14 +115,6 @@ impl<E: Engine> Visitor<E> for Apply<'_, E> {
         if let Some(mean) = self.means.get(name) {
             *tensor = mean.clone().try_reshape_like(tensor.shape())?;
         }
-        Ok(())
-    }
-
-    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
-        Ok(())
-    }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
         Ok(())
     }
 }

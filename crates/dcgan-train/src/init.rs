@@ -71,10 +71,6 @@ impl<E: Engine> Visitor<E> for Initialise {
         *tensor = tensor.device().try_tensor_from_vec(values, *tensor.shape())?;
         Ok(())
     }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

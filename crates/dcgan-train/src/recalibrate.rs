@@ -107,16 +107,8 @@ struct Forget;
 impl<E: Engine> Visitor<E> for Forget {
     type Error = DeviceError<E>;
 
-    fn parameter<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
-        Ok(())
-    }
-
     fn statistic<S: Shape>(&mut self, _: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
         *tensor = tensor.device().try_zeros_like(tensor.shape())?;
-        Ok(())
-    }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
         Ok(())
     }
 }
@@ -127,20 +119,12 @@ struct Gather<'a>(&'a mut Statistics);
 impl<E: Engine> Visitor<E> for Gather<'_> {
     type Error = DeviceError<E>;
 
-    fn parameter<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
-        Ok(())
-    }
-
     fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
         let mut values = vec![0.0; tensor.shape().num_elements()];
         E::read(tensor, &mut values);
         let sums = self.0.sums.entry(name.to_owned()).or_insert_with(|| vec![0.0; values.len()]);
         let share = f64::from(BATCH_NORM_MOMENTUM);
         sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value) / share);
-        Ok(())
-    }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
         Ok(())
     }
 }
@@ -150,10 +134,6 @@ struct Replace<'a>(&'a Statistics);
 
 impl<E: Engine> Visitor<E> for Replace<'_> {
     type Error = DeviceError<E>;
-
-    fn parameter<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
-        Ok(())
-    }
 
     fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> DeviceResult<(), E> {
         let Some(sums) = self.0.sums.get(name) else { return Ok(()) };

@@ -120,14 +120,6 @@ impl<E: Engine> Visitor<E> for SaveGradients<'_, E> {
         self.state.insert(name.to_owned(), tensor_data::<S, E>(&self.grads.get(tensor)));
         Ok(())
     }
-
-    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> DeviceResult<(), E> {
-        Ok(())
-    }
-
-    fn count(&mut self, _: &str, _: &mut u64) -> DeviceResult<(), E> {
-        Ok(())
-    }
 }
 
 fn tensor_data<S: Shape, E: Engine>(tensor: &Array<S, E>) -> TensorData {

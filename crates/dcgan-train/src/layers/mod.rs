@@ -118,7 +118,7 @@ pub trait Layer<E: Engine>: Sized {
     fn visit<V: Visitor<E>>(&mut self, index: usize, visitor: &mut V) -> Result<(), V::Error>;
 }
 
-/// What is done with the values of a network: initialise, save, load, update.
+/// What is done with the values of a network: initialise, save, load, update. Those that it has no use of are passed over.
 pub trait Visitor<E: Engine> {
     /// What can go wrong.
     type Error;
@@ -127,20 +127,26 @@ pub trait Visitor<E: Engine> {
     ///
     /// # Errors
     /// The visitor's own.
-    fn parameter<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> Result<(), Self::Error>;
+    fn parameter<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// A value that training changes without a gradient: a running statistic of BatchNorm, a vector of spectral
     /// normalisation.
     ///
     /// # Errors
     /// The visitor's own.
-    fn statistic<S: Shape>(&mut self, name: &str, tensor: &mut Array<S, E>) -> Result<(), Self::Error>;
+    fn statistic<S: Shape>(&mut self, _: &str, _: &mut Array<S, E>) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// BatchNorm's count of training forward passes.
     ///
     /// # Errors
     /// The visitor's own.
-    fn count(&mut self, name: &str, count: &mut u64) -> Result<(), Self::Error>;
+    fn count(&mut self, _: &str, _: &mut u64) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 impl<E: Engine, A: Layer<E>, B: Layer<E, Input = A::Output>> Layer<E> for (A, B) {
