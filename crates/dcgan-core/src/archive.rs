@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::atomic::{self, WriteError};
 use crate::checkpoint::{CheckpointError, TensorData};
-use crate::input;
 use crate::seal;
 use crate::tensor_file::{self, is_intact, json, parse};
 
@@ -60,8 +59,7 @@ impl Archive {
     /// # Errors
     /// [`CheckpointError`] says what is wrong with which file.
     pub fn load(key: &str, path: &Path) -> Result<Self, CheckpointError> {
-        let bytes =
-            input::read(path).map_err(|reason| CheckpointError::Read { path: path.to_owned(), reason })?;
+        let bytes = tensor_file::read(path)?;
         Self::from_bytes(key, &bytes, path)
     }
 

@@ -14,7 +14,6 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic::{self, WriteError};
-use crate::input;
 use crate::seal;
 use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
 use crate::tensor_file::{self, is_intact, parse};
@@ -184,8 +183,7 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] says which part of which file is wrong.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes =
-            input::read(path).map_err(|reason| CheckpointError::Read { path: path.to_owned(), reason })?;
+        let bytes = tensor_file::read(path)?;
         Self::from_bytes(&bytes, path)
     }
 

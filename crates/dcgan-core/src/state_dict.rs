@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use half::{bf16, f16};
-use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, TensorData, check_values, describes_itself};
-use crate::tensor_file::parse;
-use crate::{input, seal};
+use crate::seal;
+use crate::tensor_file::{array, count, parse, read};
 
 /// What a file of weights holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +32,7 @@ impl Weights {
     /// # Errors
     /// As [`Checkpoint::load`] of a file with a description, as [`StateDict::from_bytes`] of one without.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
-        Self::load_hashed(path).map(|(weights, _)| weights)
+        Self::from_bytes(&read(path)?, path)
     }
 
     /// [`Weights::load`], and the file's SHA-256 in lower-case hexadecimal.
@@ -41,8 +40,7 @@ impl Weights {
     /// # Errors
     /// As [`Weights::load`].
     pub fn load_hashed(path: &Path) -> Result<(Self, String), CheckpointError> {
-        let bytes =
-            input::read(path).map_err(|reason| CheckpointError::Read { path: path.to_owned(), reason })?;
+        let bytes = read(path)?;
         Ok((Self::from_bytes(&bytes, path)?, seal::checksum(&bytes)))
     }
 
@@ -105,15 +103,7 @@ fn decode(name: &str, view: &TensorView) -> Result<TensorData, String> {
         }
     };
     check_values(name, values.iter())?;
-    let shape = view.shape();
-    // A shape with a 0 in it may have other dimensions beyond all measure.
-    let values = ArrayD::from_shape_vec(shape, values);
-    values.map(TensorData::F32).map_err(|_| format!("tensor {name} has the impossible shape {shape:?}"))
-}
-
-fn count(name: &str, bytes: &[u8]) -> Result<TensorData, String> {
-    let bytes = bytes.try_into().map_err(|_| format!("tensor {name} is not 8 bytes"))?;
-    Ok(TensorData::Count(i64::from_le_bytes(bytes)))
+    array(name, view.shape(), values)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{CheckpointError, TensorData};
-use crate::seal;
+use crate::{input, seal};
 
 /// How the files of `torch.save` begin: as a zip archive, and before PyTorch 1.6 as a pickle.
 const PICKLES: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
@@ -27,6 +27,11 @@ pub(crate) fn to_bytes(key: &str, json: &str, tensors: &BTreeMap<String, TensorD
     });
     let views = views.collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
     safetensors::serialize(views, Some(metadata)).map_err(io::Error::other)
+}
+
+/// The bytes of a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    input::read(path).map_err(|reason| CheckpointError::Read { path: path.to_owned(), reason })
 }
 
 /// The header's metadata and the tensors of a file's content.
@@ -70,20 +75,24 @@ pub(crate) fn is_intact<'a>(
 pub(crate) fn decode(name: &str, view: &TensorView) -> Result<TensorData, String> {
     let bytes = view.data();
     match (view.dtype(), view.shape()) {
-        (Dtype::I64, []) => {
-            let bytes = bytes.try_into().map_err(|_| format!("tensor {name} is not 8 bytes"))?;
-            Ok(TensorData::Count(i64::from_le_bytes(bytes)))
-        }
+        (Dtype::I64, []) => count(name, bytes),
         (Dtype::F32, shape) => {
             let values = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-            // A shape with a 0 in it may have other dimensions beyond all measure.
-            let values = ArrayD::from_shape_vec(shape, values);
-            values
-                .map(TensorData::F32)
-                .map_err(|_| format!("tensor {name} has the impossible shape {shape:?}"))
+            array(name, shape, values)
         }
         (dtype, shape) => Err(format!("tensor {name} is {dtype:?} {shape:?}, expected F32 or a count")),
     }
+}
+
+pub(crate) fn count(name: &str, bytes: &[u8]) -> Result<TensorData, String> {
+    let bytes = bytes.try_into().map_err(|_| format!("tensor {name} is not 8 bytes"))?;
+    Ok(TensorData::Count(i64::from_le_bytes(bytes)))
+}
+
+pub(crate) fn array(name: &str, shape: &[usize], values: Vec<f32>) -> Result<TensorData, String> {
+    // A shape with a 0 in it may have other dimensions beyond all measure.
+    let values = ArrayD::from_shape_vec(shape, values);
+    values.map(TensorData::F32).map_err(|_| format!("tensor {name} has the impossible shape {shape:?}"))
 }
 
 fn encode(data: &TensorData) -> (Dtype, Vec<usize>, Vec<u8>) {
