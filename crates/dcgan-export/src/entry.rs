@@ -22,7 +22,8 @@ fn training(record: &TrainingRecord) -> String {
         None => format!("{name} {value}"),
     };
     let run = [format!("{} steps", record.steps), format!("{} images seen", record.images_seen)];
-    run.into_iter().chain(record.options.iter().map(option)).collect::<Vec<_>>().join(", ")
+    let measured = record.measured.iter().map(|(name, value)| format!("{name} {value}"));
+    run.into_iter().chain(record.options.iter().map(option)).chain(measured).collect::<Vec<_>>().join(", ")
 }
 
 /// As in `seed 0: 64 values within 0.001; seed 1: 64 values within 0.001`.
@@ -42,6 +43,8 @@ mod tests {
         let record = r#"{"steps":3,"images_seen":24,"options":{"dataset":"shapes","seed":7}}"#;
         let said = readable("dcgan.training", record);
         assert_eq!(said, "3 steps, 24 images seen, dataset shapes, seed 7");
+        let measured = r#"{"steps":3,"images_seen":24,"options":{"seed":7},"measured":{"kid":0.25}}"#;
+        assert_eq!(readable("dcgan.training", measured), "3 steps, 24 images seen, seed 7, kid 0.25");
         let vectors =
             r#"[{"seed":0,"tolerance":0.001,"values":[0.5,1]},{"seed":9,"tolerance":0.1,"values":[0]}]"#;
         let said = readable("dcgan.test_vectors", vectors);

@@ -65,8 +65,8 @@ struct ExportArgs {
     #[arg(long, value_name = "DIR")]
     triton: Option<PathBuf>,
     /// Write the file without running it. By default it is read back, run at batches of 1, 2 and 7 (or at its fixed
-    /// one) and compared with the checkpoint's own arithmetic; if they differ by more than 1e-4 (f16: 0.05, uint8: one
-    /// level), nothing is left at the output path
+    /// one, or 16 where that is more) and compared with the checkpoint's own arithmetic; if they differ by more than 1e-4
+    /// (f16: 0.05, uint8: one level), nothing is written, and an old file stays
     #[arg(long, alias = "no_verify")]
     no_verify: bool,
     #[command(flatten)]

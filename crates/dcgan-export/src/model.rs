@@ -50,8 +50,8 @@ pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelPr
         ..Default::default()
     };
     check(&model)?;
-    check_size(model.encoded_len())?;
     seal(&mut model);
+    check_size(model.encoded_len())?;
     Ok(model)
 }
 

@@ -71,7 +71,7 @@ pub fn model_path(repository: &Path) -> PathBuf {
 /// The result of `check`: if that is an error, the repository is as it was.
 ///
 /// # Errors
-/// [`WriteError`] names the model's folder.
+/// [`WriteError`] names the model's folder, or the file in it.
 pub fn write<T, E>(
     repository: &Path,
     model: &ModelProto,
@@ -79,7 +79,7 @@ pub fn write<T, E>(
     check: impl FnOnce(&mut File) -> Result<T, E>,
 ) -> Result<Result<T, E>, WriteError> {
     let folder = repository.join(NAME);
-    let failed = |source| WriteError { path: folder.clone(), source };
+    let failed = |source| WriteError::new(&folder, source);
     atomic::check_folder(repository)?;
     if folder.exists() && !folder.is_dir() {
         return Err(failed(io::Error::other("this is a file, a folder was expected")));
@@ -87,26 +87,23 @@ pub fn write<T, E>(
     // Beside its place, so that it can be renamed.
     let staging = tempfile::Builder::new().prefix(".writing-").tempdir_in(repository).map_err(failed)?;
     let new = staging.path().join(NAME);
-    let fill = |file: &mut dyn Write, content: &[u8]| file.write_all(content);
-    let checked = atomic::write_checked(&model_path(staging.path()), |file| fill(file, bytes), check)
+    let checked = atomic::write_checked(&model_path(staging.path()), |file| file.write_all(bytes), check)
         .map_err(relocate(&folder))?;
-    if checked.is_ok() {
-        atomic::write(&new.join("config.pbtxt"), |file| fill(file, config(model).as_bytes()))
-            .map_err(relocate(&folder))?;
-        put(&new, &folder).map_err(failed)?;
+    if checked.is_err() {
+        return Ok(checked);
+    }
+    if folder.exists() {
+        atomic::write(&model_path(repository), |file| file.write_all(bytes))?;
+        write_config(&folder, model)?;
+    } else {
+        write_config(&new, model).map_err(relocate(&folder))?;
+        fs::rename(&new, &folder).map_err(failed)?;
     }
     Ok(checked)
 }
 
-/// Puts a finished model in its place.
-fn put(new: &Path, folder: &Path) -> io::Result<()> {
-    if !folder.exists() {
-        return fs::rename(new, folder);
-    }
-    fs::create_dir_all(folder.join("1"))?;
-    ["1/model.onnx", "config.pbtxt"]
-        .into_iter()
-        .try_for_each(|file| fs::rename(new.join(file), folder.join(file)))
+fn write_config(folder: &Path, model: &ModelProto) -> Result<(), WriteError> {
+    atomic::write(&folder.join("config.pbtxt"), |file| file.write_all(config(model).as_bytes()))
 }
 
 /// The folder that is to be written, in place of one that was never to be seen.

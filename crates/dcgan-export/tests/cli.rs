@@ -55,6 +55,17 @@ fn help() {
     insta::assert_snapshot!(String::from_utf8_lossy(&assert.get_output().stdout));
 }
 
+/// Single numbers that scale an output are learned by nobody.
+#[test]
+fn the_table_counts_the_parameters_that_the_export_counts() {
+    let folder = folder();
+    let flags = ["--checkpoint", CHECKPOINT, "--output-format", "uint8"];
+    let assert = run(folder.path(), &flags).success();
+    assert_contains(&String::from_utf8_lossy(&assert.get_output().stdout), &[" 418 parameters, "]);
+    let assert = run(folder.path(), &["inspect", "g.onnx"]).success();
+    assert_contains(&String::from_utf8_lossy(&assert.get_output().stdout), &["\nparameters  418\n"]);
+}
+
 #[test]
 fn a_generator_becomes_g_onnx() {
     let folder = folder();

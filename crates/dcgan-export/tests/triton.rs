@@ -143,6 +143,25 @@ fn a_new_model_is_whole_and_an_old_one_keeps_what_else_is_there() {
     assert_eq!(config, triton::config(&model()));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link_and_a_private_file_stays_private() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = TempDir::new().unwrap();
+    let (repository, elsewhere) = (folder.path().join("models"), folder.path().join("elsewhere.onnx"));
+    let write = || triton::write(&repository, &model(), &model().encode_to_vec(), |_| Ok::<_, String>(()));
+    write().unwrap().unwrap();
+    let (path, config) = (triton::model_path(&repository), repository.join("dcgan/config.pbtxt"));
+    fs::write(&elsewhere, "old").unwrap();
+    fs::remove_file(&path).unwrap();
+    symlink(&elsewhere, &path).unwrap();
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    write().unwrap().unwrap();
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    assert_eq!(fs::read(&elsewhere).unwrap(), model().encode_to_vec());
+    assert_eq!(fs::metadata(&config).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
 #[test]
 fn a_model_that_is_wrong_or_has_no_place_changes_nothing() {
     let folder = TempDir::new().unwrap();

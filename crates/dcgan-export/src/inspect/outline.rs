@@ -53,6 +53,8 @@ pub struct Constants {
     pub tensors: u64,
     /// Elements of each data type, by ONNX's number.
     pub elements: BTreeMap<i64, u64>,
+    /// Elements of all floats but single numbers: the learned values of a model.
+    pub parameters: u64,
     /// Bytes of their data within the file.
     pub bytes: u64,
     /// Tensors in each other file that holds data.
@@ -155,9 +157,13 @@ impl Outline {
     fn tensor<R: Read + Seek>(&mut self, wire: &mut Wire<R>, length: u64) -> Result<String, Fault> {
         let (mut name, mut location) = (String::new(), None);
         let (mut elements, mut data_type, mut bytes) = (1_u64, 0, 0_u64);
+        let mut is_scalar = true;
         wire.message(length, |wire, number, field| {
             match (number, field) {
-                (1, field) => wire.numbers(field, |dim| elements = elements.saturating_mul(dim))?,
+                (1, field) => wire.numbers(field, |dim| {
+                    is_scalar = false;
+                    elements = elements.saturating_mul(dim);
+                })?,
                 (2, Field::Number(number)) => data_type = number as i64,
                 (4..=7 | 9..=11, Field::Bytes(length)) => bytes = bytes.saturating_add(length),
                 (8, Field::Bytes(length)) => name = wire.text(length)?,
@@ -174,6 +180,9 @@ impl Outline {
         constants.bytes = constants.bytes.saturating_add(bytes);
         let count = constants.elements.entry(data_type).or_default();
         *count = count.saturating_add(elements);
+        if !is_scalar && is_float(data_type) {
+            constants.parameters = constants.parameters.saturating_add(elements);
+        }
         if let Some(file) = location {
             *constants.external.entry(file).or_default() += 1;
         }
@@ -181,13 +190,9 @@ impl Outline {
     }
 }
 
-impl Constants {
-    /// Elements of all types of floats, the learned values of a model.
-    pub fn parameters(&self) -> u64 {
-        let floats =
-            self.elements.iter().filter(|(data_type, _)| matches!(data_type, 1 | 10 | 11 | 16..=20 | 23));
-        floats.fold(0, |sum, (_, count)| sum.saturating_add(*count))
-    }
+/// Whether the elements of a type, by ONNX's number, are floats.
+fn is_float(data_type: i64) -> bool {
+    matches!(data_type, 1 | 10 | 11 | 16..=20 | 23)
 }
 
 /// Domain and version.

@@ -69,7 +69,7 @@ impl Outline {
             grouped(constants.bytes)
         );
         vec![
-            row("parameters", grouped(constants.parameters())),
+            row("parameters", grouped(constants.parameters)),
             ("constants".to_owned(), [stored].into_iter().chain(types).chain(files).collect()),
         ]
     }

@@ -60,7 +60,7 @@ fn a_foreign_file_is_outlined() {
     assert_eq!(nodes, [("Abs", 1), ("If", 1), ("my.x.Foo", 1)]);
     assert_eq!(outline.inputs, [Value { name: "x".to_owned(), kind: "FLOAT16 [N, ?, 64]".to_owned() }]);
     let constants = &outline.constants;
-    assert_eq!((constants.tensors, constants.parameters(), constants.bytes), (2, 15 + 2, 16));
+    assert_eq!((constants.tensors, constants.parameters, constants.bytes), (2, 15 + 2, 16));
     assert_eq!(constants.external.get("w.bin"), Some(&1));
     let text = outline.to_string();
     assert!(text.contains("k: a\\u{1b}[2J"), "{text}");
