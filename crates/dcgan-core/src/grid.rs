@@ -55,6 +55,12 @@ impl GridConfig {
         };
         Some((side(columns, width)?, side(count.div_ceil(columns), height)?))
     }
+
+    /// Pixels of that picture; `None` if they overflow.
+    pub fn pixels(&self, count: usize, image: [usize; 2]) -> Option<usize> {
+        let (width, height) = self.size(count, image)?;
+        width.checked_mul(height)
+    }
 }
 
 /// Lays images `[N, C, H, W]` in [-1, 1] out row by row, `columns` a row, on black.

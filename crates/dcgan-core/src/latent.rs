@@ -43,7 +43,7 @@ pub fn latents(first_seed: u64, count: usize, latent: usize) -> Array2<f32> {
 /// distribution.
 ///
 /// # Panics
-/// If `truncation` is below 0.1.
+/// If `truncation` is [none](is_truncation).
 ///
 /// ```
 /// use dcgan_core::latent::{latents, latents_of};
@@ -51,8 +51,11 @@ pub fn latents(first_seed: u64, count: usize, latent: usize) -> Array2<f32> {
 /// assert!(latents_of(&[7, 8], 100, Some(0.5)).iter().all(|number| number.abs() <= 0.5));
 /// ```
 pub fn latents_of(seeds: &[u64], latent: usize, truncation: Option<f64>) -> Array2<f32> {
+    assert!(
+        truncation.is_none_or(is_truncation),
+        "truncation {truncation:?}, expected {LEAST_TRUNCATION} or more"
+    );
     let most = truncation.unwrap_or(f64::INFINITY);
-    assert!(most >= LEAST_TRUNCATION, "truncation {most}, expected {LEAST_TRUNCATION} or more");
     let mut values = Vec::with_capacity(seeds.len() * latent);
     for seed in seeds {
         let mut rng = Rng::new(*seed);
@@ -64,3 +67,8 @@ pub fn latents_of(seeds: &[u64], latent: usize, truncation: Option<f64>) -> Arra
 
 /// The least bound of [`latents_of`]: of 13 numbers, one is within it.
 pub const LEAST_TRUNCATION: f64 = 0.1;
+
+/// Whether [`latents_of`] takes this bound: a number, and not too small a one.
+pub fn is_truncation(bound: f64) -> bool {
+    bound.is_finite() && bound >= LEAST_TRUNCATION
+}

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Args;
-use dcgan_core::grid::{self, GridConfig};
+use dcgan_core::grid::GridConfig;
 use dcgan_core::{interpolation, latent};
-use dcgan_infer::output::{Format, animation, picture};
+use dcgan_infer::output::{self, Format};
 use dcgan_infer::seeds::Seeds;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 
 use super::engine::EngineArgs;
-use super::latents::Latents;
 use super::model::ModelArgs;
 use super::output::{OutputArgs, Target};
 use super::sample::{draw, open, start};
@@ -81,18 +80,15 @@ impl InterpolateArgs {
         let (count, columns) = form.size(stops.nrows(), frames);
         let layout = self.output.grid().layout(count, columns, [height, width])?;
         let z = form.latents(stops.view(), count, columns);
-        let images = draw(generator, &Latents { z, seeds: None, origin: String::new() })?;
-        let bytes = match form {
-            Form::Animation => {
-                let layout = GridConfig { columns: 1, padding: 0, ..layout };
-                let frames = images.axis_chunks_iter(Axis(0), 1).map(|image| grid::grid_as(image, &layout));
-                let frames: Vec<_> = frames.collect();
-                animation::encode(&frames, Duration::from_secs(1) / u32::from(fps), target.format())?
-            }
-            Form::Strip | Form::Square => {
-                picture::encode(&grid::grid_as(images.view(), &layout), target.format())?
-            }
+        let images = draw(generator, z.view())?;
+        let (layout, each) = match form {
+            Form::Animation => (
+                GridConfig { columns: 1, padding: 0, ..layout },
+                Some(Duration::from_secs(1) / u32::from(fps)),
+            ),
+            Form::Strip | Form::Square => (layout, None),
         };
+        let bytes = output::encode(images.view(), &layout, each, target.format())?;
         target.write(&bytes)?;
         target.say(&format!(
             "wrote {}: {count} images of {width}x{height} between seeds {seeds}",

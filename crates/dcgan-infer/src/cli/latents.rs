@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Args;
-use dcgan_core::latent::{LEAST_TRUNCATION, latents_of};
+use dcgan_core::latent::{LEAST_TRUNCATION, is_truncation, latents_of};
 use dcgan_infer::output::tensor::read_latents;
 use dcgan_infer::seeds::{MAX_SEEDS, Seeds};
 use ndarray::Array2;
@@ -30,7 +30,7 @@ pub struct LatentArgs {
 }
 
 fn truncation(text: &str) -> Result<f64, String> {
-    let bound = text.parse().ok().filter(|bound: &f64| *bound >= LEAST_TRUNCATION && bound.is_finite());
+    let bound = text.parse().ok().filter(|bound| is_truncation(*bound));
     bound.ok_or_else(|| format!("expected a number from {LEAST_TRUNCATION} on"))
 }
 

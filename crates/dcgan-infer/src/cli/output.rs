@@ -82,14 +82,34 @@ impl GridArgs {
         let (padding, scale) = (self.padding.into(), self.scale.into());
         let columns = self.columns.map_or(columns, NonZeroUsize::get);
         let config = GridConfig { columns, padding, scale };
-        let size = config.size(count, [height, width]).and_then(|(width, height)| width.checked_mul(height));
-        ensure!(
-            size.is_some_and(|pixels| pixels <= MAX_PIXELS),
-            "{count} images of {width}x{height} at --scale {scale} are more than {MAX_PIXELS} pixels: ask for fewer \
-             with --num-images"
-        );
+        check(config.pixels(count, [height, width]), count, [height, width], scale)?;
         Ok(config)
     }
+
+    /// The layout of each of so many images that are not put into one picture.
+    ///
+    /// # Errors
+    /// If one of them would be too large for memory, or all of them together as they are.
+    pub fn alone(&self, count: usize, [height, width]: [usize; 2]) -> anyhow::Result<GridConfig> {
+        let config = GridConfig { columns: 1, padding: 0, scale: self.scale.into() };
+        check(count.checked_mul(height * width), count, [height, width], 1)?;
+        check(config.pixels(1, [height, width]), 1, [height, width], config.scale)?;
+        Ok(config)
+    }
+}
+
+fn check(
+    pixels: Option<usize>,
+    count: usize,
+    [height, width]: [usize; 2],
+    scale: usize,
+) -> anyhow::Result<()> {
+    ensure!(
+        pixels.is_some_and(|pixels| pixels <= MAX_PIXELS),
+        "{count} images of {width}x{height} at --scale {scale} are more than {MAX_PIXELS} pixels: ask for fewer \
+         with --num-images"
+    );
+    Ok(())
 }
 
 /// Where to write.
@@ -160,6 +180,11 @@ impl Target {
         match self {
             Self::File(_, format) | Self::Folder(_, format) | Self::Stdout(format) => *format,
         }
+    }
+
+    /// Whether all images go into one picture.
+    pub fn is_one_picture(&self) -> bool {
+        !matches!(self, Self::Folder(..)) && !matches!(self.format(), Format::Npy | Format::Npz)
     }
 
     /// The same, for people.

@@ -8,9 +8,9 @@ use anyhow::Context;
 use clap::Args;
 use dcgan_core::{atomic, grid};
 use dcgan_infer::generator::Device;
-use dcgan_infer::output::{Format, picture, tensor};
+use dcgan_infer::output::{self, Format, tensor};
 use dcgan_infer::{Generator, GeneratorConfig, ModelFile};
-use ndarray::{Array4, ArrayView4, Axis};
+use ndarray::{Array4, ArrayView2, ArrayView4, Axis};
 
 use super::engine::EngineArgs;
 use super::guard::guarded;
@@ -49,16 +49,20 @@ impl SampleArgs {
         let generator = start(file, about, engine, self.batch_size)?;
         let [_, height, width] = generator.image_shape();
         let count = wanted.count();
-        let layout = self.output.grid().layout(count, grid::square_columns(count), [height, width])?;
+        let (grid, is_one) = (self.output.grid(), target.is_one_picture());
+        let layout = match is_one {
+            true => grid.layout(count, grid::square_columns(count), [height, width])?,
+            false => grid.alone(count, [height, width])?,
+        };
         let latents = wanted.latents(generator.latent_size())?;
-        let images = draw(generator, &latents)?;
+        let images = draw(generator, latents.z.view())?;
         match (&target, target.format()) {
             (Target::Folder(folder, format), _) => {
                 write_each(folder, *format, &latents, images.view(), &layout)?
             }
             (_, Format::Npy) => target.write(&tensor::npy(images.view())?)?,
             (_, Format::Npz) => target.write(&npz(&latents, images.view())?)?,
-            (_, format) => target.write(&picture::encode(&grid::grid_as(images.view(), &layout), format)?)?,
+            (_, format) => target.write(&output::encode(images.view(), &layout, None, format)?)?,
         }
         let (name, origin) = (target.name(), &latents.origin);
         target.say(&format!("wrote {name}: {count} images of {width}x{height}, {origin}"))
@@ -102,10 +106,10 @@ pub fn start(
     })
 }
 
-/// The images of latents; what is odd about them is said.
-pub fn draw(mut generator: Generator, latents: &Latents) -> anyhow::Result<Array4<f32>> {
+/// The images of latents `[N, latent]`; what is odd about them is said.
+pub fn draw(mut generator: Generator, z: ArrayView2<f32>) -> anyhow::Result<Array4<f32>> {
     let (engine, model) = (generator.engine().to_owned(), generator.path().to_owned());
-    let images = guarded(&engine, &model, || generator.sample(latents.z.view()))?;
+    let images = guarded(&engine, &model, || generator.sample(z))?;
     if let Some(note) = note(&generator, images.view()) {
         drop(writeln!(io::stderr(), "dcgan-infer: {note}"));
     }
@@ -126,11 +130,10 @@ fn write_each(
     layout: &grid::GridConfig,
 ) -> anyhow::Result<()> {
     atomic::check_folder(folder)?;
-    let alone = grid::GridConfig { columns: 1, padding: 0, ..*layout };
     for (name, image) in latents.names().iter().zip(images.axis_chunks_iter(Axis(0), 1)) {
         let bytes = match format {
             Format::Npy => tensor::npy(image)?,
-            _ => picture::encode(&grid::grid_as(image, &alone), format)?,
+            _ => output::encode(image, layout, None, format)?,
         };
         let path = folder.join(format!("{name}.{}", format.extension()));
         atomic::write(&path, |file| file.write_all(&bytes))?;

@@ -9,6 +9,10 @@ pub mod picture;
 pub mod tensor;
 
 use std::path::Path;
+use std::time::Duration;
+
+use dcgan_core::grid::{self, GridConfig};
+use ndarray::{ArrayView4, Axis};
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +61,25 @@ impl Format {
         }
         Self::ALL.into_iter().find(|format| format.extension() == extension)
     }
+}
+
+/// Images `[N, C, H, W]` in [-1, 1] as a file: one picture, or, where it is said how long each is shown, an animation of
+/// them one after the other.
+///
+/// # Errors
+/// [`EncodeError`] if the format has no such pictures.
+///
+/// # Panics
+/// As [`grid::grid_as`], and if there are no frames.
+pub fn encode(
+    images: ArrayView4<f32>,
+    layout: &GridConfig,
+    each: Option<Duration>,
+    format: Format,
+) -> Result<Vec<u8>, EncodeError> {
+    let Some(each) = each else { return picture::encode(&grid::grid_as(images, layout), format) };
+    let frames = images.axis_chunks_iter(Axis(0), 1).map(|image| grid::grid_as(image, layout));
+    animation::encode(&frames.collect::<Vec<_>>(), each, format)
 }
 
 /// Images cannot be written in a format.

@@ -3,6 +3,7 @@
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
+use dcgan_core::input;
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView4};
 use ndarray_npy::{ViewNpyError, ViewNpyExt, WriteNpyExt};
 use zip::ZipWriter;
@@ -100,6 +101,7 @@ pub enum LatentsError {
 /// [`LatentsError`] names the file and what is wrong with it.
 pub fn read_latents(path: &Path) -> Result<Array2<f32>, LatentsError> {
     let read = |source| LatentsError::Read { path: path.to_owned(), source };
+    input::check(path).map_err(read)?;
     let found = std::fs::metadata(path).map_err(read)?.len();
     if found > MAX_BYTES {
         return Err(LatentsError::TooLarge { path: path.to_owned(), found });
