@@ -24,6 +24,9 @@ pub enum ServeError {
     /// The model's file is being written.
     #[error("{} changes while it is loaded: start again when it is written", .0.display())]
     Changing(PathBuf),
+    /// The model's file has not the checksum that it was exported with.
+    #[error("{} is damaged: it does not have the checksum that it was exported with; export it again", .0.display())]
+    Damaged(PathBuf),
     /// The address cannot be had.
     #[error("cannot listen on {host} port {port}: choose others with --host and --port")]
     Listen {

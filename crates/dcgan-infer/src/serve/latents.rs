@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use dcgan_core::latent::{LEAST_TRUNCATION, latents_of};
+use dcgan_core::latent::{LEAST_TRUNCATION, is_truncation, latents_of};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ impl Wanted {
     /// The seeds, `most` of them at most.
     pub(super) fn seeds(&self, most: usize) -> Result<Seeds, ApiError> {
         if let Some(truncation) = self.truncation
-            && (truncation.is_nan() || truncation < LEAST_TRUNCATION)
+            && !is_truncation(truncation)
         {
             let message =
                 format!("truncation: expected a number from {LEAST_TRUNCATION} on, found {truncation}");

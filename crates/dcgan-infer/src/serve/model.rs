@@ -1,5 +1,6 @@
 //! The models that are served.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -16,7 +17,7 @@ use super::queue::{Queue, Refused};
 use super::worker::Worker;
 use super::{ModelSource, ServeConfig};
 use crate::engine::Engine;
-use crate::generator::{Generator, GeneratorError};
+use crate::generator::{Device, Generator, GeneratorConfig, GeneratorError};
 use crate::model_file::ModelFile;
 
 /// A model in an engine, with the thread that runs it. It ends when nobody holds it any more.
@@ -44,21 +45,32 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// Loads a model and starts its thread.
+    /// Loads a model and starts its thread; one that is not as it was exported only if `takes_changed`.
     pub(super) fn load(
         engine: &Engine,
         source: &ModelSource,
         config: &ServeConfig,
         metrics: &Metrics,
+        takes_changed: bool,
     ) -> Result<Self, ServeError> {
+        let before = Stamp::of(std::slice::from_ref(&source.path));
         let file = ModelFile::read(&source.path)?;
+        if file.is_changed() && !takes_changed {
+            return Err(ServeError::Damaged(source.path.clone()));
+        }
         let files: Vec<_> = [source.path.clone()].into_iter().chain(file.weights().iter().cloned()).collect();
         let stamp = Stamp::of(&files);
-        let (digest, is_changed) = (digest(&files)?, file.is_changed());
-        let mut generator = Generator::new(engine, file, &source.about)?.with_batch(config.max_batch);
+        let (digest, is_changed) = (digest(&files, &source.about)?, file.is_changed());
+        let generator = Generator::new(engine, file, &source.about)?;
+        if let Device::Cpu { instead_of_cuda: Some(reason) } = generator.device() {
+            tracing::warn!(name = source.name, reason, "CUDA cannot be used, the CPU is");
+        }
+        // A model of a fixed batch is run with whole ones.
+        let max_batch = generator.fixed_batch().unwrap_or(config.max_batch);
+        let mut generator = generator.with_batch(max_batch);
         // The first run takes longer than the others: here nobody waits for it.
         let trial = generator.sample(latents(0, 1, generator.latent_size()).view())?;
-        if Stamp::of(&files) != stamp {
+        if Stamp::of(&files) != stamp || !stamp.begins_with(&before) {
             return Err(ServeError::Changing(source.path.clone()));
         }
         let queue = Arc::new(Queue::new(config.queue.get()));
@@ -78,7 +90,7 @@ impl Model {
             worker: Mutex::default(),
         };
         let metrics = metrics.of_model(&source.name);
-        let worker = Worker::new(generator, queue, config.max_batch.get(), config.max_delay, metrics);
+        let worker = Worker::new(generator, queue, max_batch.get(), config.max_delay, metrics);
         let thread = thread::Builder::new().name(format!("model {}", source.name));
         let worker = thread.spawn(|| worker.run()).map_err(ServeError::Thread)?;
         *model.worker.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
@@ -119,9 +131,9 @@ impl Drop for Model {
     }
 }
 
-/// A hash of all the files that a model lies in.
-fn digest(files: &[PathBuf]) -> Result<String, GeneratorError> {
-    let mut hashes = String::new();
+/// A hash of all the files that a model lies in, and of what is said of them: the images depend on both.
+fn digest(files: &[PathBuf], about: &GeneratorConfig) -> Result<String, GeneratorError> {
+    let mut hashes = format!("{about:?}");
     for path in files {
         let read = |reason| GeneratorError::Read { path: path.clone(), reason };
         hashes += &seal::checksum(&fs::read(path).map_err(read)?);
@@ -138,9 +150,14 @@ impl Stamp {
         Self(files.iter().map(|path| stamp(path)).collect())
     }
 
-    /// Whether all the files are there.
-    pub(super) fn is_whole(&self) -> bool {
-        self.0.iter().all(Option::is_some)
+    /// Whether the first file is there, the one that names the others.
+    pub(super) fn is_there(&self) -> bool {
+        self.0.first().is_some_and(Option::is_some)
+    }
+
+    /// Whether the first files are those of `other`.
+    fn begins_with(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0)
     }
 }
 
@@ -186,12 +203,16 @@ impl Models {
         config: &ServeConfig,
         metrics: &Metrics,
     ) -> Result<Self, ServeError> {
-        let mut slots = Vec::<Slot>::new();
+        if sources.is_empty() {
+            return Err(ServeError::NoModel);
+        }
+        let mut names = HashSet::new();
+        if let Some(twin) = sources.iter().find(|source| !names.insert(&source.name)) {
+            return Err(ServeError::Name(twin.name.clone()));
+        }
+        let mut slots = Vec::with_capacity(sources.len());
         for source in sources {
-            if slots.iter().any(|slot| slot.source.name == source.name) {
-                return Err(ServeError::Name(source.name));
-            }
-            let model = Model::load(engine, &source, config, metrics)?;
+            let model = Model::load(engine, &source, config, metrics, true)?;
             if !model.is_sound {
                 tracing::warn!(
                     name = model.name,
@@ -200,10 +221,7 @@ impl Models {
             }
             slots.push(Slot::new(source, model));
         }
-        match slots.is_empty() {
-            true => Err(ServeError::NoModel),
-            false => Ok(Self(slots)),
-        }
+        Ok(Self(slots))
     }
 
     pub(super) fn slots(&self) -> &[Slot] {

@@ -6,13 +6,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dcgan_core::grid::{self, GridConfig};
 use dcgan_core::seal;
-use ndarray::{Array4, Axis};
+use ndarray::Array4;
 use serde::Deserialize;
 
 use super::error::ApiError;
 use super::model::Model;
 use super::{App, request};
-use crate::output::{EncodeError, Format, animation, picture};
+use crate::output::{self, EncodeError, Format};
 
 /// The most pixels of an answer, of the images as well as of their picture: 200 MB as numbers.
 const MAX_PIXELS: usize = 1 << 24;
@@ -85,25 +85,34 @@ impl Look {
             )?,
         };
         let [_, height, width] = model.image;
-        let size = config.size(count, [height, width]).and_then(|(width, height)| width.checked_mul(height));
-        let numbers = count.checked_mul(height * width);
-        match [size, numbers].iter().all(|pixels| pixels.is_some_and(|pixels| pixels <= MAX_PIXELS)) {
+        check_pixels(count, model)?;
+        match config.pixels(count, [height, width]).is_some_and(|pixels| pixels <= MAX_PIXELS) {
             true => Ok(config),
-            false => Err(ApiError::Wrong(format!(
-                "{count} images of {width}x{height} at this scale are more than {MAX_PIXELS} pixels: ask for fewer"
-            ))),
+            false => Err(too_many(count, model, " at this scale")),
         }
     }
+}
+
+/// Refuses more images of a model than memory is to be spent on.
+pub(super) fn check_pixels(count: usize, model: &Model) -> Result<(), ApiError> {
+    let [_, height, width] = model.image;
+    match count.checked_mul(height * width).is_some_and(|pixels| pixels <= MAX_PIXELS) {
+        true => Ok(()),
+        false => Err(too_many(count, model, "")),
+    }
+}
+
+fn too_many(count: usize, model: &Model, how: &str) -> ApiError {
+    let [_, height, width] = model.image;
+    ApiError::Wrong(format!(
+        "{count} images of {width}x{height}{how} are more than {MAX_PIXELS} pixels: ask for fewer"
+    ))
 }
 
 impl Picture {
     /// The file. It takes its time.
     pub(super) fn encode(&self, images: &Array4<f32>) -> Result<Vec<u8>, EncodeError> {
-        let Some(each) = self.animation else {
-            return picture::encode(&grid::grid_as(images.view(), &self.grid), self.format.format());
-        };
-        let frames = images.axis_chunks_iter(Axis(0), 1).map(|image| grid::grid_as(image, &self.grid));
-        animation::encode(&frames.collect::<Vec<_>>(), each, self.format.format())
+        output::encode(images.view(), &self.grid, self.animation, self.format.format())
     }
 
     /// The name of the bytes that come of it: the same model draws the same picture of the same latents again.

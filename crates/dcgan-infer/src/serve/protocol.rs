@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::latents::blocking;
 use super::model::Model;
+use super::picture::check_pixels;
 use super::tensor::{BinarySize, FP32, InferRequest, InferResponse, OutputTensor, to_bytes};
 use super::{App, SharedApp, request};
 
@@ -73,6 +74,7 @@ pub(super) async fn infer(
     let request: InferRequest = request::json(text)?;
     let (id, wants_binary) = (request.id.clone(), request.wants_binary(&model)?);
     let z = request.latents(binary, &model, app.config.max_images.get())?;
+    check_pixels(z.nrows(), &model)?;
     drop(body);
     let images = model.draw(z, app.config.timeout).await?;
     blocking(move || match wants_binary {
