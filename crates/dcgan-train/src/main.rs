@@ -230,30 +230,41 @@ fn next_command(outcome: &Outcome) -> String {
             let words = ["dcgan-export", "--checkpoint", &generator, "--output", "generator.onnx"];
             format!("next: {}", shell(words))
         }
-        Ending::Interrupted(_) => format!("to go on: {}", resume_command()),
+        Ending::Interrupted(_) => format!("to go on: {}", resume_command(None)),
     }
 }
 
 /// What can be done with the states that a failed run left.
 fn kept_hint(error: &TrainError) -> String {
-    let command = resume_command();
     match error {
         // As it was, it would come to the same end again.
         TrainError::Collapsed { rollbacks: 0, .. } => {
-            format!("the run's states are kept; to go on from a good one: {command} --on-collapse rollback")
+            let command = resume_command(Some("rollback"));
+            format!("the run's states are kept; to go on from a good one: {command}")
         }
-        _ => format!("the run's last state is kept; to go on from it: {command}"),
+        _ => format!("the run's last state is kept; to go on from it: {}", resume_command(None)),
     }
 }
 
-/// The command that goes on with this run.
-fn resume_command() -> String {
-    let mut words: Vec<String> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    words.retain(|word| !["--resume", "--overwrite", "--on-collapse=stop"].contains(&word.as_str()));
-    if let Some(at) = words.windows(2).position(|pair| pair == ["--on-collapse", "stop"]) {
-        words.drain(at..at + 2);
+/// The command that goes on with this run, with another value of `--on-collapse` if there is one.
+fn resume_command(on_collapse: Option<&str>) -> String {
+    let words = env::args_os().map(|word| word.to_string_lossy().into_owned());
+    resumed(words.collect(), on_collapse)
+}
+
+fn resumed(mut words: Vec<String>, on_collapse: Option<&str>) -> String {
+    words.retain(|word| !["--resume", "--overwrite"].contains(&word.as_str()));
+    let mut more = vec!["--resume"];
+    if let Some(choice) = on_collapse {
+        const SPELLINGS: [&str; 2] = ["--on-collapse", "--on_collapse"];
+        words.retain(|word| !SPELLINGS.iter().any(|flag| word.starts_with(&format!("{flag}="))));
+        while let Some(at) = words.iter().position(|word| SPELLINGS.contains(&word.as_str())) {
+            // With its value, which clap has seen there.
+            words.drain(at..words.len().min(at + 2));
+        }
+        more.extend(["--on-collapse", choice]);
     }
-    shell(words.iter().map(String::as_str).chain(["--resume"]))
+    shell(words.iter().map(String::as_str).chain(more))
 }
 
 /// Words as a shell takes them.
@@ -314,5 +325,28 @@ impl OnDevice for Sample<'_> {
         )
         .context("cannot print the summary")?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_goes_on_names_each_flag_once() {
+        let resumed =
+            |words: &str, on_collapse| resumed(words.split(' ').map(str::to_owned).collect(), on_collapse);
+        let rollback = Some("rollback");
+        for words in [
+            "dcgan-train --seed 1",
+            "dcgan-train --on-collapse stop --seed 1",
+            "dcgan-train --seed 1 --on-collapse=continue --overwrite",
+            "dcgan-train --on_collapse rollback --seed 1 --resume",
+        ] {
+            let expected = "dcgan-train --seed 1 --resume --on-collapse rollback";
+            assert_eq!(resumed(words, rollback), expected, "{words}");
+        }
+        let kept = resumed("dcgan-train --on-collapse rollback --overwrite", None);
+        assert_eq!(kept, "dcgan-train --on-collapse rollback --resume");
     }
 }

@@ -42,11 +42,13 @@ impl States {
     pub(super) fn open(config: &TrainConfig) -> Result<Self, TrainError> {
         let mut locks = Vec::new();
         let folders = [&config.checkpoint_dir, &config.output_dir];
+        for folder in folders {
+            atomic::check_folder(folder)?;
+        }
         let same = fs::canonicalize(folders[0])
             .ok()
             .is_some_and(|a| fs::canonicalize(folders[1]).is_ok_and(|b| a == b));
         for folder in if same { &folders[..1] } else { &folders[..] } {
-            atomic::check_folder(folder)?;
             locks.extend(lock(folder)?);
             atomic::remove_leftovers(folder);
         }
