@@ -199,17 +199,18 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         rounds: impl IntoIterator<Item = DeviceResult<Round<A, E>, E>>,
         for_generator: impl Into<Fake<A, E>>,
     ) -> DeviceResult<StepStats, E> {
-        let (mut sums, mut count) = ([0.0; 3], 0.0);
+        let (mut sums, mut count) = ([0.0; 4], 0.0);
         for round in rounds {
             let (real, fake) = round?;
             let (loss_d, d_x, d_g_z) = self.step_discriminator(real, fake)?;
-            sums.iter_mut().zip([loss_d, d_x, d_g_z]).for_each(|(sum, value)| *sum += value);
+            let norm = self.adam_d.gradient_norm() as f32;
+            sums.iter_mut().zip([loss_d, d_x, d_g_z, norm]).for_each(|(sum, value)| *sum += value);
             count += 1.0;
         }
         assert!(count > 0.0, "a step has a round at least");
-        let [loss_d, d_x, d_g_z] = sums.map(|sum| sum / count);
+        let [loss_d, d_x, d_g_z, grad_norm_d] = sums.map(|sum| sum / count);
         let loss_g = self.step_generator(for_generator)?;
-        let [grad_norm_d, grad_norm_g] = [&self.adam_d, &self.adam_g].map(|adam| adam.gradient_norm() as f32);
+        let grad_norm_g = self.adam_g.gradient_norm() as f32;
         Ok(StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g })
     }
 
@@ -304,6 +305,9 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
     /// # Errors
     /// If the device fails.
     pub fn mean_generator(&mut self) -> DeviceResult<Option<A::Generator<E>>, E> {
+        if self.ema.is_none() {
+            return Ok(None);
+        }
         let state = self.generator_state();
         let Some(ema) = &self.ema else { return Ok(None) };
         let mut generator = state::from_state_dict::<E, A::Generator<E>>(&self.device, &state)?;

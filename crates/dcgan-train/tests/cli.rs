@@ -1,7 +1,6 @@
 //! `dcgan-train` as a person uses it.
 
 use std::fs;
-use std::path::Path;
 
 use assert_cmd::Command;
 use dcgan_core::checkpoint::Checkpoint;
@@ -46,6 +45,28 @@ fn train(folder: &TempDir, more: &[&str]) -> String {
 
 fn bytes(folder: &TempDir, path: &str) -> Vec<u8> {
     fs::read(folder.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The folder is not there yet, and one lock is enough for it.
+#[test]
+fn checkpoints_and_pictures_may_share_a_new_folder() {
+    let folder = TempDir::new().unwrap();
+    train(&folder, &["--checkpoint-dir", "both", "--output-dir", "both"]);
+    let names = names(&folder.path().join("both"));
+    for name in ["generator_final.safetensors", "metrics.jsonl", "reals.png"] {
+        assert!(names.iter().any(|found| found == name), "{name}: {names:?}");
+    }
+}
+
+/// A mean that an earlier run left would be taken for this one's.
+#[test]
+fn a_new_run_leaves_no_generator_of_an_earlier_one_that_is_preferred_to_its_own() {
+    let folder = TempDir::new().unwrap();
+    train(&folder, &["--ema", "0.9"]);
+    let mean = "checkpoints/generator_ema_final.safetensors";
+    assert!(folder.path().join(mean).exists());
+    train(&folder, &[]);
+    assert!(!folder.path().join(mean).exists());
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Runs from which nothing more is to be learned: noticed, said, and stopped, gone on with, or taken back.
 
+use std::fs;
 use std::path::Path;
 
+use dcgan_core::archive::Archive;
 use dcgan_train::arch::Arch;
 use dcgan_train::collapse::{Collapse, CollapseConfig, OnCollapse};
 use dcgan_train::config::TrainConfig;
@@ -15,7 +17,7 @@ use tempfile::TempDir;
 
 mod common;
 
-use common::{SHAPES, assert_same_results, fails, run, states};
+use common::{SHAPES, assert_same_results, fails, run, state_path, states};
 
 /// Its first step already takes the weights beyond all numbers.
 const HUGE: [&str; 4] = ["--learning-rate", "1e30", "--max-steps", "20"];
@@ -142,6 +144,7 @@ fn a_run_that_went_back_comes_to_its_end_and_in_parts_to_the_same_bytes() {
     let (result, warnings) = train(&whole);
     assert_eq!(result.unwrap().steps, SOON, "{warnings:?}");
     assert!((1..=5).contains(&warnings.len()), "{warnings:?}");
+    states_know_their_metrics(folders[0].path());
 
     let part = config(folders[1].path(), QUICK, OnCollapse::Rollback);
     let mut found = Vec::new();
@@ -155,4 +158,24 @@ fn a_run_that_went_back_comes_to_its_end_and_in_parts_to_the_same_bytes() {
     };
     assert_eq!(without_places(&found, &folders[1]), without_places(&warnings, &folders[0]));
     assert_same_results(folders[1].path(), folders[0].path());
+}
+
+/// Each state counts the bytes of the steps up to its own, and none of those that were taken back.
+fn states_know_their_metrics(folder: &Path) {
+    let metrics = fs::read_to_string(folder.join("outputs/metrics.jsonl")).unwrap();
+    let lines: Vec<(u64, usize)> = metrics
+        .lines()
+        .map(|line| {
+            let step = serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64();
+            (step.unwrap(), line.len() + 1)
+        })
+        .collect();
+    assert!(lines.iter().map(|(step, _)| *step).eq(1..=SOON), "{metrics}");
+    let states = states(folder);
+    assert!(states.len() > 1, "{states:?}");
+    for state in states {
+        let expected: usize = lines.iter().filter(|(step, _)| *step <= state).map(|(_, bytes)| bytes).sum();
+        let archive = Archive::load("dcgan_state", &state_path(folder, state)).unwrap();
+        assert_eq!(archive.description["metrics_bytes"], expected, "state {state}");
+    }
 }

@@ -28,8 +28,8 @@ impl Dataset for Numbered {
     }
 }
 
-fn numbered(len: usize, broken: impl IntoIterator<Item = usize>) -> Box<Numbered> {
-    Box::new(Numbered { len, broken: broken.into_iter().collect() })
+fn numbered(len: usize, broken: impl IntoIterator<Item = usize>) -> Arc<Numbered> {
+    Arc::new(Numbered { len, broken: broken.into_iter().collect() })
 }
 
 fn config(batch_size: usize) -> LoaderConfig {
@@ -147,7 +147,7 @@ fn a_truncated_file_of_a_folder_is_left_out_and_named() {
     let path = folder.path().join("3.jpg");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let mut loader = Loader::start(Box::new(Folder::open(folder.path()).unwrap()), config(10)).unwrap();
+    let mut loader = Loader::start(Arc::new(Folder::open(folder.path()).unwrap()), config(10)).unwrap();
     for expected in [1, 0] {
         let batch = loader.next_batch().unwrap();
         assert_eq!((batch.count, batch.broken.len()), (4, expected));
@@ -203,7 +203,7 @@ fn what_comes_before_the_start_is_not_decoded() {
     let decoded = Arc::new(AtomicUsize::new(0));
     let start = Place { epoch: 0, batch: 2, image: 8 };
     let config = LoaderConfig { start, prefetch: 0, cache_bytes: 0, ..config(4) };
-    let mut loader = Loader::start(Box::new(Counting(Arc::clone(&decoded))), config).unwrap();
+    let mut loader = Loader::start(Arc::new(Counting(Arc::clone(&decoded))), config).unwrap();
     let batch = loader.next_batch().unwrap();
     assert!((batch.count, batch.last_of_epoch) == (2, true), "{batch:?}");
     // Two, and those of a batch of the next epoch that is already in preparation.
@@ -241,7 +241,7 @@ fn the_cache_keeps_what_fits_and_no_more() {
     for (kept, cache_bytes) in [(0, 11), (3, 36), (10, 120), (10, 1 << 20)] {
         let decoded = Arc::new(AtomicUsize::new(0));
         let config = LoaderConfig { size: 2, cache_bytes, prefetch: 0, ..config(10) };
-        let mut loader = Loader::start(Box::new(Counting(Arc::clone(&decoded))), config).unwrap();
+        let mut loader = Loader::start(Arc::new(Counting(Arc::clone(&decoded))), config).unwrap();
         (0..4).for_each(|_| drop(loader.next_batch().unwrap()));
         drop(loader);
         // Three epochs after the first for certain; the loader may have begun the one or two after them.
@@ -277,7 +277,7 @@ fn a_panic_of_the_thread_is_an_error() {
             panic!("not yet written")
         }
     }
-    let mut loader = Loader::start(Box::new(Bug), config(1)).unwrap();
+    let mut loader = Loader::start(Arc::new(Bug), config(1)).unwrap();
     let error = loader.next_batch().unwrap_err();
     assert!(matches!(error, DataError::Panicked { .. }), "{error}");
     assert!(error.to_string().contains("not yet written"), "{error}");

@@ -83,7 +83,7 @@ impl Batches {
 
 /// The dataset's pictures at the wanted size, without the broken ones.
 pub(super) struct Images {
-    dataset: Box<dyn Dataset>,
+    dataset: Arc<dyn Dataset>,
     fitter: Fitter,
     cache: Cache,
     is_broken: Vec<bool>,
@@ -94,7 +94,7 @@ pub(super) struct Images {
 
 impl Images {
     pub(super) fn new(
-        dataset: Box<dyn Dataset>,
+        dataset: Arc<dyn Dataset>,
         fitter: Fitter,
         config: &LoaderConfig,
         stop: Arc<AtomicBool>,

@@ -124,7 +124,7 @@ impl Loader {
     ///
     /// # Errors
     /// When the dataset is empty, a setting cannot work or the thread cannot be started.
-    pub fn start(dataset: Box<dyn Dataset>, config: LoaderConfig) -> Result<Self, DataError> {
+    pub fn start(dataset: Arc<dyn Dataset>, config: LoaderConfig) -> Result<Self, DataError> {
         let fitter = Fitter::new(config.size, config.channels)?;
         for (what, found) in [("batch size", config.batch_size), ("images of the dataset", dataset.len())] {
             if found == 0 {

@@ -9,10 +9,11 @@
 //! [`dcgan_core::pixels::from_u8`]: a quarter of the memory, and one definition of the range.
 //!
 //! ```
+//! use std::sync::Arc;
 //! use dcgan_train::data::{Loader, LoaderConfig, Shapes};
 //!
 //! let config = LoaderConfig { size: 32, channels: 3, batch_size: 16, ..LoaderConfig::default() };
-//! let mut loader = Loader::start(Box::new(Shapes::new(32)?), config)?;
+//! let mut loader = Loader::start(Arc::new(Shapes::new(32)?), config)?;
 //! let batch = loader.next_batch()?;
 //! assert_eq!((batch.count, batch.pixels.len()), (16, 16 * 3 * 32 * 32));
 //! # Ok::<(), dcgan_train::data::DataError>(())
@@ -56,7 +57,7 @@ pub use unpack::UnpackError;
 /// A numbered collection of pictures of any size.
 ///
 /// PyTorch equivalent: a map-style `torch.utils.data.Dataset` without labels.
-pub trait Dataset: Send {
+pub trait Dataset: Send + Sync {
     /// How many pictures there are, broken ones included.
     fn len(&self) -> usize;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::spec::NetworkSpec;
-use dcgan_core::{DiscriminatorSpec, grid, latent};
+use dcgan_core::{DiscriminatorSpec, choice, grid, latent};
 use image::DynamicImage;
 use ndarray::Array4;
 
@@ -42,12 +42,21 @@ fn animation_path(config: &TrainConfig) -> PathBuf {
 pub(super) fn remove_old(config: &TrainConfig) -> Result<(), WriteError> {
     plot::remove(&plot_path(config))?;
     plot::remove(&animation_path(config))?;
-    plot::remove(&config.checkpoint_dir.join("generator_best.safetensors"))
+    // The last generator of that run stays until this one has its own: it is worth something, and no other is preferred.
+    let preferred = &choice::GENERATORS[..choice::GENERATORS.len() - 1];
+    preferred.iter().try_for_each(|(name, _)| plot::remove(&config.checkpoint_dir.join(name)))
 }
 
 impl<A: Architecture, E: Engine> Run<'_, A, E> {
-    /// Saves the networks, `when` in their names.
-    pub(super) fn save_networks(&mut self, when: &str) -> Result<(), TrainError> {
+    /// Saves the networks, once for each of `names`, which are in those of the files.
+    pub(super) fn save_networks(
+        &mut self,
+        names: impl IntoIterator<Item = String>,
+    ) -> Result<(), TrainError> {
+        let mut names = names.into_iter().peekable();
+        if names.peek().is_none() {
+            return Ok(());
+        }
         let generator = NetworkSpec::Generator(A::generator(self.name));
         let discriminator = NetworkSpec::Discriminator(DiscriminatorSpec {
             spectral_norm: self.config.spectral_norm,
@@ -60,10 +69,16 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         if let Some(mut mean) = self.mean_generator().map_err(TrainError::device)? {
             networks.push(("generator_ema", generator, state::state_dict::<E, _>(&mut mean)));
         }
-        for (network, spec, tensors) in networks {
-            let path = self.network_path(network, when);
-            let checkpoint = Checkpoint { spec, record: record(self.config, &self.position), tensors };
-            self.tell_saved(path.clone(), checkpoint.save(&path))?;
+        let record = record(self.config, &self.position);
+        let checkpoints: Vec<_> = networks
+            .into_iter()
+            .map(|(network, spec, tensors)| (network, Checkpoint { spec, record: record.clone(), tensors }))
+            .collect();
+        for name in names {
+            for (network, checkpoint) in &checkpoints {
+                let path = self.network_path(network, &name);
+                self.tell_saved(path.clone(), checkpoint.save(&path))?;
+            }
         }
         Ok(())
     }
@@ -122,9 +137,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
 
     /// So many real images, the same ones each time.
     pub(super) fn examples(&mut self, count: usize) -> Result<Array4<f32>, TrainError> {
-        let config = self.config;
-        let dataset = config.dataset.open(&config.data_dir, A::SIDE, &config.download, self.report)?;
-        Ok(examples(dataset.as_ref(), [A::CHANNELS, A::SIDE], count, config.seed)?)
+        Ok(examples(self.dataset.as_ref(), [A::CHANNELS, A::SIDE], count, self.config.seed)?)
     }
 
     /// Draws the losses so far, once there are enough for a line.

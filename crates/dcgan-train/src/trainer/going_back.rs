@@ -9,7 +9,7 @@ use super::record::all_options;
 use super::run::Run;
 use super::run_state::{Description, Rollback, RunState};
 use super::states::Found;
-use super::{load_gan, open_loader};
+use super::{load_gan, start_loader};
 use crate::arch::Architecture;
 use crate::collapse::{Collapse, OnCollapse};
 use crate::data::Batch;
@@ -23,7 +23,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     pub(super) fn save_state(&mut self, epoch_due: bool, ending: Option<Ending>) -> Result<(), TrainError> {
         let description = Description {
             options: all_options(self.config),
-            images: self.images,
+            images: self.dataset.len(),
             position: self.position.clone(),
             epoch_due,
             complete: ending == Some(Ending::Complete),
@@ -36,8 +36,10 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         };
         let groups = self.gan.groups().map_err(TrainError::device)?;
         let state = RunState { description, groups, history: self.log.history().clone() };
-        // What is suspicious now may turn out to be a collapse: then the states before it are needed.
-        let path = self.states.save(state, !self.guard.suspects())?;
+        // What is suspicious now may turn out to be a collapse: then the states before it are needed, if anybody is to
+        // go back.
+        let prune = self.config.on_collapse == OnCollapse::Continue || !self.guard.suspects();
+        let path = self.states.save(state, prune)?;
         self.saved.state = Some(path.clone());
         (self.report)(Event::Saved(path));
         Ok(())
@@ -105,7 +107,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         )));
         self.states.remove_after(to);
         // From now on this is the run: one that is killed here must not go the same way again.
-        self.save_state(self.epoch_due, None)
+        self.save_state(false, None)
     }
 
     /// The last good state; an older one if the run had not got past its last collapse, where there is one.
@@ -126,8 +128,10 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         load_gan(&mut self.gan, &state, &path)?;
         let RunState { description, history, .. } = state;
         let position = description.position;
+        // What the old one still holds would be written behind the new one's place.
+        self.log.flush()?;
         self.log = Log::resume(self.config, (description.metrics_bytes, position.steps), history)?.0;
-        let (loader, _) = open_loader::<A>(self.config, &position, self.report)?;
+        let loader = start_loader::<A>(self.config, &self.dataset, &position)?;
         (self.loader, self.ahead, self.position, self.guard) = (loader, None, position, description.guard);
         self.grids = description.grids;
         // The files of its epoch were written when the run was there for the first time.

@@ -9,12 +9,13 @@
 //! - `outcome`: what a run came to
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arch::{Architecture, ForArchitecture};
 use crate::collapse::Guard;
 use crate::config::TrainConfig;
-use crate::data::{DataError, Loader, LoaderConfig, epoch_batches};
+use crate::data::{DataError, Dataset, Loader, LoaderConfig, epoch_batches};
 use crate::engine::Engine;
 use crate::error::{ResumeError, TrainError};
 use crate::event::Event;
@@ -85,7 +86,9 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
         let found = config.resume.then(|| find(config, report)).transpose()?;
         let position = found.as_ref().map(|found| found.state.description.position.clone());
         let position = position.unwrap_or_default();
-        let (mut loader, images) = open_loader::<A>(config, &position, report)?;
+        let dataset = open_dataset(config, A::SIDE, report)?;
+        let images = dataset.len();
+        let mut loader = start_loader::<A>(config, &dataset, &position)?;
         // Data that cannot be used is known before anything of an earlier run is replaced.
         let ahead = loader.next_batch()?;
         if let Some(found) = &found {
@@ -115,8 +118,8 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             config,
             name,
             gan,
+            dataset,
             loader,
-            images,
             ahead: None,
             log,
             batches_per_epoch,
@@ -195,9 +198,9 @@ fn go_on<A: Architecture, E: Engine>(
 fn begin(config: &TrainConfig, states: &States, report: &mut dyn FnMut(Event)) -> Result<Begun, TrainError> {
     if let Some(step) = states.steps().last().copied() {
         // One that cannot be read may be worth as much.
-        let is_complete = matches!(states.newest(), Ok(Some(found)) if found.state.description.complete);
+        let is_complete = || matches!(states.newest(), Ok(Some(found)) if found.state.description.complete);
         let folder = &config.checkpoint_dir;
-        if !is_complete && !config.overwrite {
+        if !config.overwrite && !is_complete() {
             return Err(ResumeError::Unfinished { folder: folder.clone(), step }.into());
         }
         report(Event::Note(format!(
@@ -232,16 +235,24 @@ fn load_gan<A: Architecture, E: Engine>(
     gan.restore(&state.groups).map_err(unfit)
 }
 
-/// Opens the data at a position; how many images there are.
-fn open_loader<A: Architecture>(
+/// Opens the data, if there is enough of it.
+fn open_dataset(
     config: &TrainConfig,
-    position: &Position,
+    side: usize,
     report: &mut dyn FnMut(Event),
-) -> Result<(Loader, usize), TrainError> {
-    let dataset = config.dataset.open(&config.data_dir, A::SIDE, &config.download, report)?;
-    let images = dataset.len();
-    check_batch_size(config, images)?;
-    check_d_steps(config, images)?;
+) -> Result<Arc<dyn Dataset>, TrainError> {
+    let dataset = config.dataset.open(&config.data_dir, side, &config.download, report)?;
+    check_batch_size(config, dataset.len())?;
+    check_d_steps(config, dataset.len())?;
+    Ok(dataset.into())
+}
+
+/// Loads data from a position on.
+fn start_loader<A: Architecture>(
+    config: &TrainConfig,
+    dataset: &Arc<dyn Dataset>,
+    position: &Position,
+) -> Result<Loader, DataError> {
     let loader = LoaderConfig {
         size: A::SIDE,
         channels: A::CHANNELS,
@@ -252,7 +263,7 @@ fn open_loader<A: Architecture>(
         cache_bytes: config.cache_mib.saturating_mul(1 << 20),
         ..LoaderConfig::default()
     };
-    Ok((Loader::start(dataset, loader)?, images))
+    Loader::start(dataset.clone(), loader)
 }
 
 /// A batch that the dataset cannot fill would be trained on as a smaller one than was asked for.

@@ -1,6 +1,7 @@
 //! The loop of a run: a step, what follows each step, what follows each epoch.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dcgan_core::rng::Rng;
 
@@ -14,7 +15,7 @@ use super::states::States;
 use crate::arch::Architecture;
 use crate::collapse::Guard;
 use crate::config::TrainConfig;
-use crate::data::{Batch, Loader};
+use crate::data::{Batch, Dataset, Loader};
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::event::{Event, Step};
@@ -30,9 +31,8 @@ pub(super) struct Run<'a, A: Architecture, E: Engine> {
     pub(super) config: &'a TrainConfig,
     pub(super) name: &'static str,
     pub(super) gan: Gan<A, E>,
+    pub(super) dataset: Arc<dyn Dataset>,
     pub(super) loader: Loader,
-    /// Images of the dataset.
-    pub(super) images: usize,
     /// The next batch, where it was loaded before it was needed.
     pub(super) ahead: Option<Batch>,
     pub(super) log: Log,
@@ -91,7 +91,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             let images = batches.iter().map(|batch| batch.count).sum();
             let (epoch, whole) =
                 batches.last().map_or((1, false), |batch| (batch.epoch + 1, batch.last_of_epoch));
-            let stats = self.step(&batches)?;
+            let stats = self.step(batches)?;
             if !self.after_step(epoch, stats, images)? {
                 continue;
             }
@@ -200,12 +200,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     /// Saves the networks and pictures that are due after an epoch, and those of the end.
     fn save_results(&mut self, epoch: u64, due: bool, ending: Option<Ending>) -> Result<(), TrainError> {
         // Networks before pictures: they are what must not be lost.
-        if due {
-            self.save_networks(&format!("epoch_{epoch}"))?;
-        }
-        if ending.is_some() {
-            self.save_networks("final")?;
-        }
+        let names = [due.then(|| format!("epoch_{epoch}")), ending.map(|_| "final".to_owned())];
+        self.save_networks(names.into_iter().flatten())?;
         if due || ending == Some(Ending::Complete) {
             self.save_grid(epoch)?;
         }

@@ -39,15 +39,16 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     }
 
     /// An update of the discriminator for each batch, and one of the generator.
-    pub(super) fn step(&mut self, batches: &[Batch]) -> Result<StepStats, TrainError> {
+    pub(super) fn step(&mut self, batches: Vec<Batch>) -> Result<StepStats, TrainError> {
         let (config, device) = (self.config, self.gan.device().clone());
         let of_updates: Vec<OfUpdate> =
             (0..batches.len() as u64).map(|update| self.draws_of_update(update)).collect();
         let count = batches.last().map_or(0, |batch| batch.count);
         let for_generator = fake::<A, E>(config, &device, count, self.draws_of_fake(config.d_steps));
-        let rounds = batches.iter().zip(of_updates).map(|(batch, draws)| {
+        let rounds = batches.into_iter().zip(of_updates).map(|(batch, draws)| {
+            let count = batch.count;
             let real = real::<A, E>(config, &device, batch, draws.flip, draws.real)?;
-            Ok((real, fake::<A, E>(config, &device, batch.count, draws.fake)?))
+            Ok((real, fake::<A, E>(config, &device, count, draws.fake)?))
         });
         self.gan.set_learning_rate_factor(self.learning_rate_factor());
         self.position.steps += 1;
@@ -79,17 +80,14 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
 fn real<A: Architecture, E: Engine>(
     config: &TrainConfig,
     device: &E::Device,
-    batch: &Batch,
+    mut batch: Batch,
     mut flip: Rng,
     changes: Rng,
 ) -> DeviceResult<Array<A::Images, E>, E> {
-    let images = if config.flip {
-        let mut pixels = batch.pixels.clone();
-        augment::flip(&mut pixels, A::CHANNELS, A::SIDE, &mut flip);
-        images_from_bytes::<A, E>(device, &pixels)?
-    } else {
-        images_from_bytes::<A, E>(device, &batch.pixels)?
-    };
+    if config.flip {
+        augment::flip(&mut batch.pixels, A::CHANNELS, A::SIDE, &mut flip);
+    }
+    let images = images_from_bytes::<A, E>(device, &batch.pixels)?;
     changed::<E, _, _>(images, draw::<A>(config, batch.count, changes).as_ref())
 }
 
