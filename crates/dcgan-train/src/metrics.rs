@@ -106,10 +106,15 @@ impl MetricsFile {
     ///
     /// # Errors
     /// [`WriteError`] names the file.
-    pub fn write(&mut self, metrics: &Metrics, images_per_second: f64) -> Result<(), WriteError> {
+    pub fn write(
+        &mut self,
+        metrics: &Metrics,
+        images_per_second: f64,
+        memory_mib: Option<f64>,
+    ) -> Result<(), WriteError> {
         // Rounded to what a person wants to read: timings have no more digits than that.
         let images_per_second = tenths(images_per_second);
-        let memory_mib = memory_mib().map(tenths);
+        let memory_mib = memory_mib.map(tenths);
         self.line(&Line { metrics, images_per_second, memory_mib })
     }
 
@@ -258,7 +263,7 @@ mod tests {
         let mut file = MetricsFile::create(&path).unwrap();
         let mut bytes = Vec::new();
         for number in 1..=30 {
-            file.write(&step(number, 1.0), 8.0).unwrap();
+            file.write(&step(number, 1.0), 8.0, None).unwrap();
             bytes.push(file.sync().unwrap());
         }
         drop(file);
@@ -266,7 +271,7 @@ mod tests {
         let (mut file, found) = MetricsFile::resume(&path, bytes[27], 28).unwrap();
         assert!(found);
         for number in 29..=30 {
-            file.write(&step(number, 1.0), 8.0).unwrap();
+            file.write(&step(number, 1.0), 8.0, None).unwrap();
         }
         drop(file);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);

@@ -63,10 +63,11 @@ impl Log {
     /// Adds a step of so many images.
     pub(super) fn add(&mut self, metrics: &Metrics, images: usize) -> Result<(), TrainError> {
         let images_per_second = self.averages.add(metrics, images);
-        self.metrics.write(metrics, images_per_second)?;
+        let memory_mib = metrics::memory_mib();
+        self.metrics.write(metrics, images_per_second, memory_mib)?;
         let Metrics { epoch, step, stats, .. } = metrics;
         if let Some(events) = &mut self.events {
-            let memory = metrics::memory_mib().map(|mib| ("run/memory in MiB", mib));
+            let memory = memory_mib.map(|mib| ("run/memory in MiB", mib));
             let numbers = tagged(stats).into_iter().chain([("run/images per second", images_per_second)]);
             events.scalars(*step, &numbers.chain(memory).collect::<Vec<_>>())?;
         }
