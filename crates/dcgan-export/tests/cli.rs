@@ -50,9 +50,11 @@ fn assert_contains(message: &str, parts: &[&str]) {
 }
 
 #[test]
-fn help() {
-    let assert = run(Path::new("."), &["--help"]).success();
-    insta::assert_snapshot!(String::from_utf8_lossy(&assert.get_output().stdout));
+fn help_is_as_reviewed() {
+    for (name, arguments) in [("help", &["--help"][..]), ("help_inspect", &["inspect", "--help"])] {
+        let assert = run(Path::new("."), arguments).success();
+        insta::assert_snapshot!(name, String::from_utf8_lossy(&assert.get_output().stdout));
+    }
 }
 
 /// Single numbers that scale an output are learned by nobody.

@@ -57,6 +57,23 @@ pub enum ConfigFileError {
     },
 }
 
+/// The command with switches that also take a value: `--flip=false` turns off what a file of settings turns on.
+pub fn with_switches(command: Command) -> Command {
+    command.mut_args(|flag| {
+        if !matches!(flag.get_action(), ArgAction::SetTrue) || !is_setting(&flag) {
+            return flag;
+        }
+        flag.action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .value_name("true|false")
+            .default_value("false")
+            .default_missing_value("true")
+            .hide_default_value(true)
+            .hide_possible_values(true)
+    })
+}
+
 /// The arguments that stand for a file's settings, without those that the command line, whose `matches` these are, sets
 /// itself.
 ///
@@ -85,14 +102,12 @@ pub fn arguments(
             continue;
         }
         let name = flag.get_long().unwrap_or_default();
-        if is_switch(flag) {
-            if value.as_bool().ok_or_else(|| wrong("true or false"))? {
-                arguments.push(format!("--{name}").into());
-            }
+        let text = if is_switch(flag) {
+            value.as_bool().ok_or_else(|| wrong("true or false"))?.to_string()
         } else {
-            let text = text_of(&value).ok_or_else(|| wrong("a number or a text"))?;
-            arguments.push(format!("--{name}={text}").into());
-        }
+            text_of(&value).ok_or_else(|| wrong("a number or a text"))?
+        };
+        arguments.push(format!("--{name}={text}").into());
     }
     Ok(arguments)
 }
@@ -119,7 +134,11 @@ pub fn save(text: &str, path: &Path) -> Result<(), dcgan_core::atomic::WriteErro
 
 /// The flags that are settings, in the order of the help.
 fn flags(command: &Command) -> impl Iterator<Item = &Arg> {
-    command.get_arguments().filter(|flag| flag.get_long().is_some_and(|name| !LEFT_OUT.contains(&name)))
+    command.get_arguments().filter(|flag| is_setting(flag))
+}
+
+fn is_setting(flag: &Arg) -> bool {
+    flag.get_long().is_some_and(|name| !LEFT_OUT.contains(&name))
 }
 
 fn find<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
@@ -128,7 +147,7 @@ fn find<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
 }
 
 fn is_switch(flag: &Arg) -> bool {
-    matches!(flag.get_action(), ArgAction::SetTrue)
+    flag.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
 /// A value as the command line has it; several as one, with commas.
@@ -147,19 +166,20 @@ fn text_of(value: &Value) -> Option<String> {
 
 /// A flag's value, unless it has none or one that TOML cannot hold.
 fn value_of(flag: &Arg, matches: &ArgMatches) -> Option<Value> {
-    let id = flag.get_id().as_str();
-    if is_switch(flag) {
-        return Some(Value::Boolean(matches.get_flag(id)));
-    }
-    let texts: Option<Vec<&str>> = matches.get_raw(id)?.map(OsStr::to_str).collect();
+    let texts: Option<Vec<&str>> = matches.get_raw(flag.get_id().as_str())?.map(OsStr::to_str).collect();
     let mut values: Vec<Value> =
         texts?.into_iter().map(|text| typed(flag.get_value_parser(), text)).collect();
     if values.len() == 1 { values.pop() } else { Some(Value::Array(values)) }
 }
 
-/// A number where the flag takes numbers: a folder called `007` stays a text.
+/// A number where the flag takes numbers, true or false where it is a switch: a folder called `007` stays a text.
 fn typed(parser: &ValueParser, text: &str) -> Value {
     let is = |kinds: &[TypeId]| kinds.iter().any(|kind| parser.type_id() == *kind);
+    if is(&[TypeId::of::<bool>()])
+        && let Ok(switch) = text.parse()
+    {
+        return Value::Boolean(switch);
+    }
     if is(&[TypeId::of::<u64>(), TypeId::of::<usize>()])
         && let Ok(number) = text.parse()
     {

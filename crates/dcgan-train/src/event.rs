@@ -113,12 +113,19 @@ pub(crate) fn texts(stats: &StepStats) -> [String; 4] {
     ]
 }
 
+/// A number of things, which are more than one unless they are one.
+fn counted(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 impl Display for Event {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
             Self::Started { arch, dataset, images, steps_per_epoch, images_per_step } => {
-                write!(f, "training {arch} on {dataset}: {images} images, ")?;
-                write!(f, "{steps_per_epoch} steps an epoch, {images_per_step} images a step")
+                let images = counted(*images as u64, "image");
+                let steps = counted(*steps_per_epoch, "step");
+                let images_per_step = counted(*images_per_step as u64, "image");
+                write!(f, "training {arch} on {dataset}: {images}, {steps} an epoch, {images_per_step} a step")
             }
             Self::Step(Step { epoch, epochs, step, stats, .. }) => {
                 write!(f, "epoch {epoch}/{epochs}  step {step}  {}", texts(stats).join("  "))

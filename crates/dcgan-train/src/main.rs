@@ -125,7 +125,7 @@ fn main() -> ExitCode {
 
 /// What was asked for: by the command line, and by the file of settings that it names; and all settings as such a file.
 fn parse() -> anyhow::Result<(Cli, String)> {
-    let command = Cli::command();
+    let command = config_file::with_switches(Cli::command());
     let mut matches = command.clone().get_matches();
     if let Some(path) = matches.get_one::<PathBuf>("config") {
         let mut words: Vec<OsString> = env::args_os().collect();

@@ -316,7 +316,7 @@ fn a_batch_larger_than_the_dataset_is_refused() {
 
     let exact = ["--arch", "dcgan32-small", "--batch-size", "3", "--num-epochs", "2"];
     let (text, code) = run(&folder, &exact);
-    assert!(code == 0 && text.contains("1 steps an epoch, 3 images a step"), "{text}");
+    assert!(code == 0 && text.contains("1 step an epoch, 3 images a step"), "{text}");
 
     fs::write(folder.path().join("data/data_batch_1.bin"), vec![0; 3073]).unwrap();
     let expected = "--batch-size 4: the dataset cifar10 in data has 1 image, use --batch-size 1";

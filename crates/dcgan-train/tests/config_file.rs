@@ -62,11 +62,13 @@ fn a_runs_file_repeats_it() {
     assert_eq!(settings, fs::read_to_string(second.join("outputs/config.toml")).unwrap());
 
     // Flags win, wherever they stand.
-    trains(third, &["--max-steps", "1", "--config", file, "--seed", "3"]);
+    trains(third, &["--max-steps", "1", "--config", file, "--seed", "3", "--spectral-norm=false", "--flip"]);
     assert_ne!(bytes(third), bytes(first));
     let settings = fs::read_to_string(third.join("outputs/config.toml")).unwrap();
     assert!(settings.contains("\nmax_steps = 1\n") && settings.contains("\nseed = 3\n"), "{settings}");
-    assert!(settings.contains("\nlearning_rate = 0.001\n"), "{settings}");
+    for line in ["learning_rate = 0.001", "spectral_norm = false", "flip = true"] {
+        assert!(settings.lines().any(|found| found == line), "{line} is missing:\n{settings}");
+    }
 }
 
 #[test]
