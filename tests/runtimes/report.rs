@@ -19,7 +19,7 @@ were exported with the default options and run in batches of 1, 2 and 7. The dif
 dfdx's own, on a range of -1 to 1; more than 1e-4 is a failure.
 
 Dynamic batch: *yes* where a file that was loaded once took all batches, *per size* where the program was made anew
-for each size of batch, *single* where the runtime takes one sample at a time.
+for each size of batch.
 ";
 
 /// Between these lines stands the README's copy of the tables.

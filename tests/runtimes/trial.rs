@@ -26,7 +26,7 @@ const UNAVAILABLE: i32 = 77;
 pub struct Facts {
     /// The runtime's version.
     pub version: String,
-    /// `dynamic`, `fixed` or `single`, as `run.py` explains; empty for a check.
+    /// `dynamic` or `fixed`, as `run.py` explains; empty for a check.
     #[serde(default)]
     pub batch: String,
     /// What else should be known, such as a browser's version.

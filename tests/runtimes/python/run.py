@@ -1,8 +1,7 @@
 """Runs the exported files in one runtime: python run.py ENGINE JOB FOLDER.
 
 ENGINE is a module of engines/ with
-  BATCH     "dynamic": what is loaded once takes every batch; "fixed": it is loaded anew for each size of batch;
-            "single": it takes one sample at a time
+  BATCH     "dynamic": what is loaded once takes every batch; "fixed": it is loaded anew for each size of batch
   version() the runtime's version
   load(model, batch) a function from z [N, latent] to images [N, C, S, S]; batch is None unless BATCH is "fixed"
 
@@ -24,17 +23,11 @@ def main(engine, path, folder):
         loaded = None if engine.BATCH == "fixed" else engine.load(model, None)
         for batch in work.batches:
             run = loaded or engine.load(model, batch)
-            images = samples(run, z[:batch], engine.BATCH == "single")
+            images = numpy.asarray(run(z[:batch]))
             if images.shape != model.image_shape(batch):
                 sys.exit(f"{model.name}: images {images.shape}, expected {model.image_shape(batch)}")
             images.astype("<f4").tofile(work.folder / f"{model.name}-{batch}.f32")
     work.report(version=engine.version(), batch=engine.BATCH)
-
-
-def samples(run, z, single):
-    if single:
-        return numpy.concatenate([numpy.asarray(run(z[k : k + 1])) for k in range(len(z))])
-    return numpy.asarray(run(z))
 
 
 if __name__ == "__main__":
