@@ -23,6 +23,8 @@ pub fn run(command: &mut Command, log: &Path, limit: Duration) -> anyhow::Result
     let output = File::options().create(true).append(true).open(log);
     let output = output.with_context(|| format!("cannot write {}", log.display()))?;
     let errors = output.try_clone().with_context(|| format!("cannot write {}", log.display()))?;
+    // Nobody asked for reports of these runs.
+    command.env("ORT_DISABLE_TELEMETRY", "1");
     command.stdin(Stdio::null()).stdout(output).stderr(errors);
     lead_a_group(command);
     let child = command.spawn().with_context(|| format!("cannot run {program}"))?;

@@ -117,6 +117,9 @@ impl Engine {
     /// Starts an engine. ONNX Runtime is, in this order, [`EngineConfig::library`], the one that
     /// [`LIBRARY_VARIABLE`] names, the one in the [cache](crate::cache), the one on the system's library path.
     ///
+    /// Its telemetry is off from then on. Microsoft's builds since 1.29 report that they start even so, unless the
+    /// environment has `ORT_DISABLE_TELEMETRY=1`, which the program `dcgan-infer` sets itself.
+    ///
     /// # Errors
     /// [`EngineError`] if the library that the configuration or the variable names cannot be used, if none is found
     /// and tract is out of the question, or if an engine was started in this process before. A library found in the

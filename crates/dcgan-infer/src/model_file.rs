@@ -21,6 +21,8 @@ const EXTERNAL: i32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFile {
     path: PathBuf,
+    /// Its content, until an engine has loaded it.
+    bytes: Vec<u8>,
     metadata: BTreeMap<String, String>,
     weights: Vec<PathBuf>,
     weights_are_inputs: bool,
@@ -90,12 +92,23 @@ impl ModelFile {
             metadata,
             weights: weight_files(path, &graph)?,
             weights_are_inputs: graph.input.iter().any(|input| names.contains(&input.name)),
+            bytes,
         })
     }
 
     /// The `.onnx` file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file's content: what was looked at is what is loaded, also where the file is replaced in between.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The same without the content, which an engine has now.
+    pub(crate) fn without_bytes(self) -> Self {
+        Self { bytes: Vec::new(), ..self }
     }
 
     /// The entry of this name in the file's metadata.

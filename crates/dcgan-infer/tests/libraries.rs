@@ -66,6 +66,23 @@ fn the_flag_comes_before_the_variable_and_the_variable_before_the_cache() {
     assert!(said.contains(&format!("({library})")), "{said}");
 }
 
+/// Microsoft's builds for Linux keep what they report in the user's cache, and no reports where they think that they run
+/// in CI.
+#[cfg(target_os = "linux")]
+#[test]
+fn onnx_runtime_reports_nothing() {
+    let sandbox = Sandbox::new();
+    for folder in ["home", "home/.cache"] {
+        fs::create_dir(sandbox.path(folder)).unwrap();
+    }
+    let mut command = sandbox.sample();
+    command.env_clear().env("HOME", sandbox.path("home")).env("ORT_DYLIB_PATH", common::onnxruntime());
+    let assert = command.assert().success();
+    let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(said.starts_with("engine: ONNX Runtime 1."), "{said}");
+    assert_eq!(fs::read_dir(sandbox.path("home/.cache")).unwrap().count(), 0);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_systems_library_is_found_last() {

@@ -125,7 +125,10 @@ impl Display for Event {
                 let images = counted(*images as u64, "image");
                 let steps = counted(*steps_per_epoch, "step");
                 let images_per_step = counted(*images_per_step as u64, "image");
-                write!(f, "training {arch} on {dataset}: {images}, {steps} an epoch, {images_per_step} a step")
+                write!(
+                    f,
+                    "training {arch} on {dataset}: {images}, {steps} an epoch, {images_per_step} a step"
+                )
             }
             Self::Step(Step { epoch, epochs, step, stats, .. }) => {
                 write!(f, "epoch {epoch}/{epochs}  step {step}  {}", texts(stats).join("  "))

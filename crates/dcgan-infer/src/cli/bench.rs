@@ -61,10 +61,13 @@ impl BenchArgs {
             time: Duration::from_secs_f64(self.seconds),
             warm_up: Duration::from_secs_f64(self.warm_up),
         };
-        let file = ModelFile::read(&self.model)?;
-        warn_if_changed(&file);
+        let read = || {
+            let file = ModelFile::read(&self.model)?;
+            warn_if_changed(&file);
+            Ok(file)
+        };
         let threads = self.engine.threads();
-        let generator = start(file, &self.about.into(), self.engine, None)?;
+        let generator = start(read, &self.about.into(), self.engine, None)?;
         let engine = generator.engine().to_owned();
         let report = guarded(&engine, &self.model, || bench(generator, threads, &config))?;
         let text = match self.json {

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, ValueEnum};
@@ -51,6 +53,23 @@ impl EngineArgs {
 
     /// Starts the engine and says on stderr which it is.
     pub fn start(self) -> Result<Engine, EngineError> {
+        Engine::start(&self.config()).inspect(introduce)
+    }
+
+    /// Starts the engine while the model's file is read, each of which takes a while, and says on stderr which it is.
+    pub fn start_beside<T>(self, read: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(Engine, T)> {
+        let config = self.config();
+        let (engine, file) = thread::scope(|scope| {
+            let engine = scope.spawn(|| Engine::start(&config));
+            let file = read();
+            (engine.join().unwrap_or_else(|panic| resume_unwind(panic)), file)
+        });
+        // A file that cannot be used is the first thing to know, whatever the engine.
+        let file = file?;
+        Ok((engine.inspect(introduce)?, file))
+    }
+
+    fn config(self) -> EngineConfig {
         let choice = match self.engine {
             EngineName::Auto => EngineChoice::Auto,
             EngineName::OnnxRuntime => EngineChoice::OnnxRuntime,
@@ -60,7 +79,7 @@ impl EngineArgs {
             let message = "the argument '--engine tract' cannot be used with '--onnxruntime <FILE>'";
             Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
         }
-        let config = EngineConfig {
+        EngineConfig {
             choice,
             library: self.onnxruntime,
             device: match self.device {
@@ -69,12 +88,13 @@ impl EngineArgs {
                 DeviceName::Cuda => DeviceChoice::Cuda,
             },
             threads: self.threads.and_then(|threads| NonZeroUsize::new(threads.into())),
-        };
-        let engine = Engine::start(&config)?;
-        for warning in engine.warnings() {
-            drop(writeln!(io::stderr(), "dcgan-infer: warning: passed over: {warning}"));
         }
-        drop(writeln!(io::stderr(), "engine: {}", engine.description()));
-        Ok(engine)
     }
+}
+
+fn introduce(engine: &Engine) {
+    for warning in engine.warnings() {
+        drop(writeln!(io::stderr(), "dcgan-infer: warning: passed over: {warning}"));
+    }
+    drop(writeln!(io::stderr(), "engine: {}", engine.description()));
 }

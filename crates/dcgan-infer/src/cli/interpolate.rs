@@ -72,9 +72,8 @@ impl InterpolateArgs {
             target.name()
         );
         let form = self.form(target.format())?;
-        let file = open(&self.model, &target)?;
         let (frames, fps, seeds) = (self.frames.map(usize::from), self.fps, self.seeds);
-        let generator = start(file, &self.about.into(), self.engine, None)?;
+        let generator = start(|| open(&self.model, &target), &self.about.into(), self.engine, None)?;
         let [_, height, width] = generator.image_shape();
         let stops = latent::latents_of(seeds.as_slice(), generator.latent_size(), None);
         let (count, columns) = form.size(stops.nrows(), frames);

@@ -42,11 +42,14 @@ impl SampleArgs {
         let model = self.model.context("there is no --model")?;
         let target = self.output.target(&FORMATS)?;
         let wanted = self.latents.read()?;
-        let file = open(&model, &target)?;
-        if let (Wanted::File(latents, _), Some(output)) = (&wanted, target.file()) {
-            atomic::keep_input(latents, output)?;
-        }
-        let generator = start(file, about, engine, self.batch_size)?;
+        let read = || {
+            let file = open(&model, &target)?;
+            if let (Wanted::File(latents, _), Some(output)) = (&wanted, target.file()) {
+                atomic::keep_input(latents, output)?;
+            }
+            Ok(file)
+        };
+        let generator = start(read, about, engine, self.batch_size)?;
         let [_, height, width] = generator.image_shape();
         let count = wanted.count();
         let (grid, is_one) = (self.output.grid(), target.is_one_picture());
@@ -88,14 +91,15 @@ pub fn warn_if_changed(file: &ModelFile) {
     }
 }
 
-/// Starts an engine with the model.
+/// Starts an engine with the model that `read` reads.
 pub fn start(
-    file: ModelFile,
+    read: impl FnOnce() -> anyhow::Result<ModelFile>,
     about: &GeneratorConfig,
     engine: EngineArgs,
     batch_size: Option<u16>,
 ) -> anyhow::Result<Generator> {
-    let (engine, model) = (engine.start()?, file.path().to_owned());
+    let (engine, file) = engine.start_beside(read)?;
+    let model = file.path().to_owned();
     let generator = guarded(engine.name(), &model, || Generator::new(&engine, file, about))?;
     if let Device::Cpu { instead_of_cuda: Some(reason) } = generator.device() {
         drop(writeln!(io::stderr(), "dcgan-infer: note: CUDA cannot be used, the CPU is: {reason}"));

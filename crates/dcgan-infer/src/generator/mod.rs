@@ -106,6 +106,7 @@ impl Generator {
         let range =
             interface::value_range(output.element, &file, config).map_err(|problem| problem.of(&file))?;
         let (engine, image) = (engine.name().to_owned(), layout.image(shape));
+        let file = file.without_bytes();
         Ok(Self { file, engine, device, session, input, output, layout, image, range, batch: MAX_BATCH })
     }
 

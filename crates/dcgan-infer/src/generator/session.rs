@@ -68,5 +68,10 @@ fn load(engine: &Engine, file: &ModelFile, on_cuda: bool) -> ort::Result<Session
     if on_cuda {
         builder = builder.with_execution_providers([CUDA::default().build().error_on_failure()])?;
     }
-    builder.commit_from_file(file.path())
+    // Weights in other files are looked for beside the model's.
+    if file.weights().is_empty() {
+        builder.commit_from_memory(file.bytes())
+    } else {
+        builder.commit_from_file(file.path())
+    }
 }

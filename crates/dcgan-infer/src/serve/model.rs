@@ -60,7 +60,7 @@ impl Model {
         }
         let files: Vec<_> = [source.path.clone()].into_iter().chain(file.weights().iter().cloned()).collect();
         let stamp = Stamp::of(&files);
-        let (digest, is_changed) = (digest(&files, &source.about)?, file.is_changed());
+        let (digest, is_changed) = (digest(&file, &source.about)?, file.is_changed());
         let generator = Generator::new(engine, file, &source.about)?;
         if let Device::Cpu { instead_of_cuda: Some(reason) } = generator.device() {
             tracing::warn!(name = source.name, reason, "CUDA cannot be used, the CPU is");
@@ -132,9 +132,9 @@ impl Drop for Model {
 }
 
 /// A hash of all the files that a model lies in, and of what is said of them: the images depend on both.
-fn digest(files: &[PathBuf], about: &GeneratorConfig) -> Result<String, GeneratorError> {
-    let mut hashes = format!("{about:?}");
-    for path in files {
+fn digest(file: &ModelFile, about: &GeneratorConfig) -> Result<String, GeneratorError> {
+    let mut hashes = format!("{about:?}{}", seal::checksum(file.bytes()));
+    for path in file.weights() {
         let read = |reason| GeneratorError::Read { path: path.clone(), reason };
         hashes += &seal::checksum(&fs::read(path).map_err(read)?);
     }
