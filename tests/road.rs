@@ -1,11 +1,11 @@
 //! The whole road: images are drawn, a network trained, exported and sampled.
 
 use dcgan_core::{Checkpoint, GeneratorSpec, latent};
+use dcgan_data::DatasetKind;
 use dcgan_export::{ExportConfig, export};
 use dcgan_infer::{Engine, Generator};
 use dcgan_train::arch::Arch;
 use dcgan_train::config::TrainConfig;
-use dcgan_train::data::DatasetKind;
 use dcgan_train::event::Event;
 use dcgan_train::native::Native;
 use dcgan_train::sampler::sample_checkpoint;

@@ -6,7 +6,7 @@
 //! - [`choice`]: the generator to use of those that a run leaves in its folder
 //! - [`seal`]: a checksum inside the file that it covers
 //! - [`state_dict`]: a network of another program, in a file that does not
-//! - [`rng`] and [`latent`]: from a seed to random numbers, and to the generator's input
+//! - [`rng`], [`streams`] and [`latent`]: from a seed to random numbers, each need its own, and to the generator's input
 //! - [`interpolation`]: latents between latents
 //! - [`metadata`] and [`description`]: what an exported model says of itself, by name and by meaning
 //! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
@@ -34,6 +34,7 @@ pub mod rng;
 pub mod seal;
 pub mod spec;
 pub mod state_dict;
+pub mod streams;
 mod tensor_file;
 
 pub use checkpoint::{Checkpoint, TensorData, TrainingRecord};

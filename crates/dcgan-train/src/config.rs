@@ -3,11 +3,12 @@
 use std::ops::{Bound, RangeBounds};
 use std::path::PathBuf;
 
+use dcgan_data::{DatasetKind, DownloadConfig};
+
 use crate::adam::AdamConfig;
 use crate::arch::Arch;
 use crate::augment::Policy;
 use crate::collapse::{CollapseConfig, OnCollapse};
-use crate::data::{DatasetKind, DownloadConfig};
 use crate::gan::GanConfig;
 use crate::loss::GeneratorLoss;
 use crate::schedule::Schedule;

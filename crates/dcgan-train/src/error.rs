@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::CheckpointError;
 use dcgan_core::metric::MetricError;
+use dcgan_data::DataError;
 
 use crate::collapse::Collapse;
-use crate::data::DataError;
 
 /// A training or sampling run cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,29 @@ pub enum TrainError {
     /// The dataset cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A batch that no epoch can fill.
+    #[error("--batch-size {batch_size}: {dataset} has {}", largest_batch(*images))]
+    BatchSize {
+        /// Images asked for.
+        batch_size: usize,
+        /// The dataset and its place.
+        dataset: String,
+        /// Images there are.
+        images: usize,
+    },
+    /// More updates of the discriminator a step than an epoch has batches.
+    #[error(
+        "--d-steps {d_steps}: an epoch of {dataset} has {batches} batches, use --d-steps {batches} or less, \
+         or a smaller --batch-size"
+    )]
+    DiscriminatorSteps {
+        /// Updates asked for.
+        d_steps: u64,
+        /// The dataset and its place.
+        dataset: String,
+        /// Batches of an epoch.
+        batches: u64,
+    },
     /// The run cannot be gone on with, or cannot begin where another one is.
     #[error(transparent)]
     Resume(#[from] ResumeError),
@@ -53,6 +76,14 @@ pub enum TrainError {
         /// Those of the table.
         known: String,
     },
+}
+
+/// How many images there are, and which batches they fill.
+fn largest_batch(images: usize) -> String {
+    match images {
+        1 => "1 image, use --batch-size 1".to_owned(),
+        _ => format!("{images} images, use --batch-size {images} or less"),
+    }
 }
 
 impl TrainError {

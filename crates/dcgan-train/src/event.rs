@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
-use indicatif::HumanBytes;
+use dcgan_data::DownloadEvent;
 
 use crate::gan::StepStats;
 use crate::measurement::Measurement;
@@ -12,20 +12,8 @@ use crate::metrics::Average;
 /// Something that happened; as text, a line for people.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A file of the dataset arrives: told up to ten times a second.
-    Downloading {
-        /// The file's name.
-        file: String,
-        /// Bytes that are there, those of an earlier run included.
-        received: u64,
-        /// Bytes of the whole file, where they are known.
-        total: Option<u64>,
-    },
-    /// A file of the dataset is there, whole and checked.
-    Downloaded {
-        /// The file's name.
-        file: String,
-    },
+    /// A file of the dataset arrives, or is there.
+    Download(DownloadEvent),
     /// The data is open and training begins.
     Started {
         /// The architecture's name.
@@ -83,6 +71,12 @@ pub enum Event {
     Warning(String),
     /// Something that people may want to know.
     Note(String),
+}
+
+impl From<DownloadEvent> for Event {
+    fn from(event: DownloadEvent) -> Self {
+        Self::Download(event)
+    }
 }
 
 /// A step, and where in the run it stands.
@@ -148,15 +142,7 @@ impl Display for Event {
             Self::Warning(text) => write!(f, "warning: {text}"),
             Self::Note(text) => f.write_str(text),
             Self::Saved(path) => write!(f, "saved {}", path.display()),
-            Self::Downloading { file, received, total: None } => {
-                write!(f, "downloading {file}: {}", HumanBytes(*received))
-            }
-            Self::Downloading { file, received, total: Some(total) } => {
-                let percent = received.saturating_mul(100) / (*total).max(1);
-                let (received, total) = (HumanBytes(*received), HumanBytes(*total));
-                write!(f, "downloading {file}: {received} of {total} ({percent} %)")
-            }
-            Self::Downloaded { file } => write!(f, "downloaded {file}"),
+            Self::Download(event) => event.fmt(f),
         }
     }
 }

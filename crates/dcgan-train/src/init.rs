@@ -2,11 +2,11 @@
 
 use dcgan_core::rng::Rng;
 use dcgan_core::spec::INIT_STD;
+use dcgan_core::streams;
 use dfdx::prelude::*;
 
 use crate::engine::{Array, DeviceError, DeviceResult, Engine};
 use crate::layers::{FIRST_CONVOLUTION, Layer, Visitor};
-use crate::streams;
 
 /// The generator's number among the networks of a seed.
 pub const GENERATOR: u64 = 0;

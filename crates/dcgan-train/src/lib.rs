@@ -6,7 +6,7 @@
 //! - [`engine`]: what a device computes; [`native`] with the kernels, [`portable`] in dfdx's operations
 //! - [`layers`]: the networks' layers, typed by their sizes; [`arch`]: the table of architectures
 //! - [`loss`], [`adam`], [`gan`]: one training step; [`schedule`]: its learning rates
-//! - [`data`]: images in batches; [`batch`]: batches as tensors; [`augment`]: random changes to them
+//! - [`batch`]: batches of `dcgan-data` as tensors; [`augment`]: random changes to them
 //! - [`trainer`]: a whole run as a [`config`] says, with [`event`]s and [`metrics`]
 //! - [`interrupt`]: a wish that a run end early; [`collapse`]: whether it is worth going on
 //! - [`measurement`]: how far its images are from the real ones; [`tensorboard`], [`animation`]: what it did, to look at
@@ -25,7 +25,6 @@ mod buffer;
 pub mod collapse;
 pub mod config;
 pub mod config_file;
-pub mod data;
 pub mod device;
 pub mod ema;
 pub mod engine;
@@ -49,6 +48,5 @@ pub mod recalibrate;
 pub mod sampler;
 pub mod schedule;
 pub mod state;
-pub mod streams;
 pub mod tensorboard;
 pub mod trainer;

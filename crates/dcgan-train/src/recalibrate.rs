@@ -10,6 +10,7 @@ use std::path::Path;
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::rng::Rng;
 use dcgan_core::spec::BATCH_NORM_MOMENTUM;
+use dcgan_core::streams;
 use dfdx::prelude::*;
 
 use crate::arch::{Architecture, ForArchitecture};
@@ -19,7 +20,6 @@ use crate::error::TrainError;
 use crate::layers::{FIRST_CONVOLUTION, Layer, Visitor};
 use crate::sampler::architecture;
 use crate::state::{self, StateDict};
-use crate::streams;
 
 /// Batches that are enough for three digits of the statistics.
 pub const BATCHES: u64 = 32;

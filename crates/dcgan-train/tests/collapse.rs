@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use dcgan_core::archive::Archive;
+use dcgan_data::DatasetKind;
 use dcgan_train::arch::Arch;
 use dcgan_train::collapse::{Collapse, CollapseConfig, OnCollapse};
 use dcgan_train::config::TrainConfig;
-use dcgan_train::data::DatasetKind;
 use dcgan_train::error::TrainError;
 use dcgan_train::event::Event;
 use dcgan_train::native::Native;

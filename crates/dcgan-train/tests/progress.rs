@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
+use dcgan_data::DatasetKind;
 use dcgan_train::arch::Arch;
 use dcgan_train::config::TrainConfig;
-use dcgan_train::data::DatasetKind;
 use dcgan_train::event::Event;
 use dcgan_train::native::Native;
 use dcgan_train::trainer::train;

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use console::truncate_str;
+use dcgan_data::DownloadEvent;
 use indicatif::{FormattedDuration, HumanBytes, TermLike};
 
 use super::bar::Bar;
@@ -38,12 +39,12 @@ impl<T: TermLike + Clone + 'static> Bars<T> {
             }
             // The bar has newer numbers.
             Event::Progress { .. } => {}
-            Event::Downloading { file, received, total } => {
+            Event::Download(DownloadEvent::Progress { file, received, total }) => {
                 self.download = self.download.take().filter(|download| download.file == *file);
                 let new = || Download::new(self.term.clone(), file, *received);
                 self.download.get_or_insert_with(new).show(*received, *total);
             }
-            Event::Downloaded { .. } => {
+            Event::Download(DownloadEvent::Done { .. }) => {
                 self.download = None;
                 self.say(event);
             }
@@ -163,7 +164,11 @@ mod tests {
 
     fn downloading(received: u64) -> Event {
         let total = Some(170_500_096);
-        Event::Downloading { file: "cifar-10-binary.tar.gz".to_owned(), received, total }
+        Event::Download(DownloadEvent::Progress {
+            file: "cifar-10-binary.tar.gz".to_owned(),
+            received,
+            total,
+        })
     }
 
     /// What a terminal of so many columns shows after the events.
@@ -243,9 +248,10 @@ mod tests {
         let (text, bar) = bar_of(&lines[0]);
         assert!(text.starts_with("cifar-10-binary.tar.gz  150.00 MiB of 162.60 MiB"), "{lines:#?}");
         assert!(bar.starts_with("===") && lines.len() == 1, "{lines:#?}");
-        let done = Event::Downloaded { file: "cifar-10-binary.tar.gz".to_owned() };
+        let done = Event::Download(DownloadEvent::Done { file: "cifar-10-binary.tar.gz".to_owned() });
         assert_eq!(screen(80, &[downloading(1), done]), ["downloaded cifar-10-binary.tar.gz"]);
-        let unknown = Event::Downloading { file: "data".to_owned(), received: 2048, total: None };
+        let unknown =
+            Event::Download(DownloadEvent::Progress { file: "data".to_owned(), received: 2048, total: None });
         assert_eq!(screen(80, &[unknown]), ["data  2.00 KiB"]);
     }
 }

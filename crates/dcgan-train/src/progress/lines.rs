@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::Write;
 
+use dcgan_data::DownloadEvent;
+
 use crate::event::Event;
 
 /// Bytes between two lines about a file whose size is not known.
@@ -31,7 +33,9 @@ impl<W: Write> Lines<W> {
     pub fn tell(&mut self, event: &Event) {
         let worth_a_line = match event {
             Event::Step(_) => false,
-            Event::Downloading { file, received, total } => self.moved_on(file, *received, *total),
+            Event::Download(DownloadEvent::Progress { file, received, total }) => {
+                self.moved_on(file, *received, *total)
+            }
             _ => true,
         };
         if worth_a_line {
@@ -70,13 +74,13 @@ mod tests {
     }
 
     fn downloading(received: u64, total: Option<u64>) -> Event {
-        Event::Downloading { file: "data.tar".to_owned(), received, total }
+        Event::Download(DownloadEvent::Progress { file: "data.tar".to_owned(), received, total })
     }
 
     #[test]
     fn a_download_has_a_line_for_each_tenth() {
         let mut events: Vec<_> = (0..=1000).map(|i| downloading(i << 14, Some(1000 << 14))).collect();
-        events.push(Event::Downloaded { file: "data.tar".to_owned() });
+        events.push(Event::Download(DownloadEvent::Done { file: "data.tar".to_owned() }));
         let lines = lines(&events);
         assert_eq!(lines.len(), 12, "{lines:#?}");
         assert_eq!(lines[0], "downloading data.tar: 0 B of 15.62 MiB (0 %)");

@@ -6,6 +6,7 @@ use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::spec::NetworkSpec;
 use dcgan_core::{DiscriminatorSpec, choice, grid, latent};
+use dcgan_data::examples;
 use image::DynamicImage;
 use ndarray::Array4;
 
@@ -14,7 +15,6 @@ use super::run::Run;
 use crate::animation;
 use crate::arch::Architecture;
 use crate::config::TrainConfig;
-use crate::data::examples;
 use crate::engine::{DeviceResult, Engine};
 use crate::error::TrainError;
 use crate::event::Event;

@@ -1,6 +1,7 @@
 //! A run's states: saving one, and going back to one when the run has collapsed.
 
 use dcgan_core::pixels;
+use dcgan_data::Batch;
 use ndarray::{Array4, ArrayView4};
 
 use super::log::Log;
@@ -12,7 +13,6 @@ use super::states::Found;
 use super::{load_gan, start_loader};
 use crate::arch::Architecture;
 use crate::collapse::{Collapse, OnCollapse};
-use crate::data::Batch;
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::event::Event;

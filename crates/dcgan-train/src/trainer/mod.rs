@@ -12,10 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dcgan_data::{DataError, Dataset, Loader, LoaderConfig, epoch_batches};
+
 use crate::arch::{Architecture, ForArchitecture};
 use crate::collapse::Guard;
 use crate::config::TrainConfig;
-use crate::data::{DataError, Dataset, Loader, LoaderConfig, epoch_batches};
 use crate::engine::Engine;
 use crate::error::{ResumeError, TrainError};
 use crate::event::Event;
@@ -241,7 +242,8 @@ fn open_dataset(
     side: usize,
     report: &mut dyn FnMut(Event),
 ) -> Result<Arc<dyn Dataset>, TrainError> {
-    let dataset = config.dataset.open(&config.data_dir, side, &config.download, report)?;
+    let dataset =
+        config.dataset.open(&config.data_dir, side, &config.download, &mut |event| report(event.into()))?;
     check_batch_size(config, dataset.len())?;
     check_d_steps(config, dataset.len())?;
     Ok(dataset.into())
@@ -267,21 +269,21 @@ fn start_loader<A: Architecture>(
 }
 
 /// A batch that the dataset cannot fill would be trained on as a smaller one than was asked for.
-fn check_batch_size(config: &TrainConfig, images: usize) -> Result<(), DataError> {
+fn check_batch_size(config: &TrainConfig, images: usize) -> Result<(), TrainError> {
     let batch_size = config.batch_size;
     if batch_size > images {
         let dataset = config.dataset.describe(&config.data_dir);
-        return Err(DataError::BatchSize { batch_size, dataset, images });
+        return Err(TrainError::BatchSize { batch_size, dataset, images });
     }
     Ok(())
 }
 
 /// With more, no step would make as many updates as were asked for.
-fn check_d_steps(config: &TrainConfig, images: usize) -> Result<(), DataError> {
+fn check_d_steps(config: &TrainConfig, images: usize) -> Result<(), TrainError> {
     let (d_steps, batches) = (config.d_steps, epoch_batches(images, config.batch_size) as u64);
     if d_steps > batches {
         let dataset = config.dataset.describe(&config.data_dir);
-        return Err(DataError::DiscriminatorSteps { d_steps, dataset, batches });
+        return Err(TrainError::DiscriminatorSteps { d_steps, dataset, batches });
     }
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! Where a run stands.
 
+use dcgan_data::{Batch, Place};
 use serde::{Deserialize, Serialize};
-
-use crate::data::{Batch, Place};
 
 /// What a run has done so far, and with it what comes next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dcgan_core::rng::Rng;
+use dcgan_core::streams;
+use dcgan_data::{Batch, Dataset, Loader};
 
 use super::clock::Clock;
 use super::log::{Log, metrics_path};
@@ -15,7 +17,6 @@ use super::states::States;
 use crate::arch::Architecture;
 use crate::collapse::Guard;
 use crate::config::TrainConfig;
-use crate::data::{Batch, Dataset, Loader};
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::event::{Event, Step};
@@ -24,7 +25,6 @@ use crate::interrupt::Interrupt;
 use crate::measurement::Reals;
 use crate::metrics::Metrics;
 use crate::schedule::Schedule;
-use crate::streams;
 
 /// A run that goes on.
 pub(super) struct Run<'a, A: Architecture, E: Engine> {

@@ -1,17 +1,17 @@
 //! One step: the batches it takes, what is drawn for it, and the updates it makes.
 
 use dcgan_core::rng::Rng;
+use dcgan_core::streams;
+use dcgan_data::Batch;
 
 use super::run::Run;
 use crate::arch::Architecture;
 use crate::augment::{self, Augmentation};
 use crate::batch::{images_from_bytes, random_latents};
 use crate::config::TrainConfig;
-use crate::data::Batch;
 use crate::engine::{Array, DeviceResult, Engine};
 use crate::error::TrainError;
 use crate::gan::{Fake, StepStats, changed};
-use crate::streams;
 
 /// The random numbers of one update of the discriminator.
 struct OfUpdate {

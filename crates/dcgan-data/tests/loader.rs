@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use dcgan_train::data::{Batch, DataError, Dataset, Folder, Loader, LoaderConfig, Place, epoch_batches};
+use dcgan_data::{Batch, DataError, Dataset, Folder, Loader, LoaderConfig, Place, epoch_batches};
 use image::{DynamicImage, Rgb, RgbImage};
 
 /// Pictures that are their own number: pixel (0, 0) of picture `i` is `[i / 256, i % 256, 0]`.

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec;
 
 use dcgan_core::rng::Rng;
+use dcgan_core::streams;
 
-use crate::streams;
-
-use super::cache::Cache;
-use super::{Batch, Broken, DataError, Dataset, Fitter, LoaderConfig, Place};
+use crate::cache::Cache;
+use crate::{Batch, Broken, DataError, Dataset, Fitter, LoaderConfig, Place};
 
 /// All batches from a place on, without end.
-pub(super) struct Batches {
+pub(crate) struct Batches {
     images: Images,
     config: LoaderConfig,
     /// Of the next batch; in an epoch that has begun, the image is `ahead`.
@@ -25,12 +24,12 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    pub(super) fn new(images: Images, config: LoaderConfig) -> Self {
+    pub(crate) fn new(images: Images, config: LoaderConfig) -> Self {
         let place = config.start;
         Self { images, config, place, order: Vec::new().into_iter(), ahead: None }
     }
 
-    pub(super) fn next_batch(&mut self) -> Result<Batch, DataError> {
+    pub(crate) fn next_batch(&mut self) -> Result<Batch, DataError> {
         if self.ahead.is_none() {
             self.begin_epoch()?;
         }
@@ -82,7 +81,7 @@ impl Batches {
 }
 
 /// The dataset's pictures at the wanted size, without the broken ones.
-pub(super) struct Images {
+pub(crate) struct Images {
     dataset: Arc<dyn Dataset>,
     fitter: Fitter,
     cache: Cache,
@@ -93,7 +92,7 @@ pub(super) struct Images {
 }
 
 impl Images {
-    pub(super) fn new(
+    pub(crate) fn new(
         dataset: Arc<dyn Dataset>,
         fitter: Fitter,
         config: &LoaderConfig,

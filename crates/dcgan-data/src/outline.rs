@@ -6,11 +6,11 @@
 use std::f32::consts::{PI, TAU};
 
 /// A point of the plane.
-pub(super) type Point = (f32, f32);
+pub(crate) type Point = (f32, f32);
 
 /// The figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Outline {
+pub(crate) enum Outline {
     Circle,
     Ring,
     Heart,
@@ -20,12 +20,12 @@ pub(super) enum Outline {
 
 /// Every figure that is drawn, equally often: few enough, and different enough, for a small network to learn each
 /// within minutes.
-pub(super) const OUTLINES: [Outline; 5] =
+pub(crate) const OUTLINES: [Outline; 5] =
     [Outline::Circle, Outline::Ring, Outline::Heart, Outline::Cross, Outline::Star];
 
 impl Outline {
     /// The signed distance from a point.
-    pub(super) fn distance(self, p: Point) -> f32 {
+    pub(crate) fn distance(self, p: Point) -> f32 {
         match self {
             Self::Circle => circle(p, 0.9),
             Self::Ring => (length(p) - 0.72).abs() - 0.23,

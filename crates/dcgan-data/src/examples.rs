@@ -2,11 +2,10 @@
 
 use dcgan_core::pixels;
 use dcgan_core::rng::Rng;
+use dcgan_core::streams;
 use ndarray::Array4;
 
-use super::{DataError, Dataset, Fitter};
-use crate::streams;
-
+use crate::{DataError, Dataset, Fitter};
 /// `count` images of a dataset as the networks see them, `[N, channels, size, size]` in [-1, 1]: chosen at random by
 /// `seed`, fewer where there are no more. Broken ones are passed over.
 ///

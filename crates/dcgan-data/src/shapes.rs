@@ -1,12 +1,11 @@
 //! Pictures that the program draws itself.
 
 use dcgan_core::rng::Rng;
+use dcgan_core::streams;
 use image::{DynamicImage, Rgb, RgbImage};
 
-use crate::streams;
-
-use super::outline::{OUTLINES, Outline, Point};
-use super::{DataError, Dataset, fit};
+use crate::outline::{OUTLINES, Outline, Point};
+use crate::{DataError, Dataset, fit};
 
 /// How many pictures there are.
 const LEN: usize = 10_000;
@@ -193,7 +192,7 @@ mod tests {
 
     #[test]
     fn figures_stand_out_in_gray() {
-        let mut fitter = crate::data::Fitter::new(32, 1).unwrap();
+        let mut fitter = crate::Fitter::new(32, 1).unwrap();
         for index in 0..200 {
             let gray = fitter.fit(Shapes::new(32).unwrap().picture(index).unwrap()).unwrap();
             let (low, high) = (gray.iter().min().unwrap(), gray.iter().max().unwrap());

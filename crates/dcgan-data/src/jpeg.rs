@@ -6,7 +6,7 @@ const END_OF_IMAGE: u8 = 0xd9;
 ///
 /// The `image` crate fills what a truncated file lacks with gray instead of refusing it, which would teach the
 /// networks gray bars; Pillow refuses such files, too.
-pub(super) fn is_whole(bytes: &[u8]) -> bool {
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     let mut position = 2;
     while let Some((marker, after)) = next_marker(bytes, position) {
         if marker == END_OF_IMAGE {

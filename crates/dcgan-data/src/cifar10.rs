@@ -7,11 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use image::{DynamicImage, RgbImage};
 
-use crate::event::Event;
-
-use super::download::{self, DownloadConfig, RemoteFile, Source};
-use super::unpack::Selection;
-use super::{DataError, Dataset, open_if_there};
+use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source};
+use crate::unpack::Selection;
+use crate::{DataError, Dataset, open_if_there};
 
 /// The files that hold training images.
 const FILES: [&str; 5] =
@@ -28,7 +26,7 @@ const SELECTION: Selection =
     Selection { folder: SUBFOLDER, files: &FILES, max_file_bytes: 64 << 20, max_total_bytes: 400 << 20 };
 
 /// Bytes of a record: a label, then the red, the green and the blue plane, each row by row.
-pub(super) const RECORD: u64 = 1 + 3 * PLANE as u64;
+pub(crate) const RECORD: u64 = 1 + 3 * PLANE as u64;
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
@@ -59,7 +57,7 @@ impl Cifar10 {
     pub fn open_or_download(
         data_dir: &Path,
         config: &DownloadConfig,
-        report: &mut dyn FnMut(Event),
+        report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Self, DataError> {
         match Self::open(data_dir) {
             Err(DataError::Missing { .. }) if !config.no_download || data_dir.join(ARCHIVE).exists() => {
@@ -79,7 +77,7 @@ impl Cifar10 {
         data_dir: &Path,
         source: &Source,
         config: &DownloadConfig,
-        report: &mut dyn FnMut(Event),
+        report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<(), DataError> {
         download::fetch(source, data_dir, config, report)
             .map_err(|error| DataError::Download { error, place: place(data_dir) })?;

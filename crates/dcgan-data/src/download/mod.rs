@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use ureq::http::Uri;
 
-use crate::event::Event;
-
 mod checksum;
 mod error;
+mod event;
 mod part;
 mod server;
 
 pub use error::{DownloadError, Failure};
+pub use event::DownloadEvent;
 
 use checksum::md5_of;
 use error::Remedy;
@@ -95,7 +95,7 @@ pub fn fetch(
     source: &Source,
     folder: &Path,
     config: &DownloadConfig,
-    report: &mut dyn FnMut(Event),
+    report: &mut dyn FnMut(DownloadEvent),
 ) -> Result<(), DownloadError> {
     let base = config.download_url.as_deref().unwrap_or(source.url).trim_end_matches('/');
     for file in source.files {
@@ -127,7 +127,7 @@ struct Download<'a> {
     part: Part,
     /// Whether the bytes that are there came in more than one answer.
     in_parts: bool,
-    report: &'a mut dyn FnMut(Event),
+    report: &'a mut dyn FnMut(DownloadEvent),
     reported: Option<Instant>,
 }
 
@@ -137,7 +137,7 @@ impl<'a> Download<'a> {
         url: String,
         target: &Path,
         config: &DownloadConfig,
-        report: &'a mut dyn FnMut(Event),
+        report: &'a mut dyn FnMut(DownloadEvent),
     ) -> Result<Self, DownloadError> {
         let server = Server::new(&url, config.stall_timeout);
         let part = Part::open(target)?;
@@ -153,7 +153,7 @@ impl<'a> Download<'a> {
             }
             return Err(DownloadError::Failed { url: self.url, failure, kept: self.part.len() });
         }
-        (self.report)(Event::Downloaded { file: self.file.name.to_owned() });
+        (self.report)(DownloadEvent::Done { file: self.file.name.to_owned() });
         Ok(())
     }
 
@@ -228,7 +228,7 @@ impl<'a> Download<'a> {
         if now || due || received == total {
             self.reported = Some(Instant::now());
             let file = self.file.name.to_owned();
-            (self.report)(Event::Downloading { file, received, total: Some(total) });
+            (self.report)(DownloadEvent::Progress { file, received, total: Some(total) });
         }
     }
 }

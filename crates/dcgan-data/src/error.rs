@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use image::ImageError;
 
-use super::download::DownloadError;
-use super::unpack::UnpackError;
-use super::{cifar10, folder};
+use crate::download::DownloadError;
+use crate::unpack::UnpackError;
+use crate::{cifar10, folder};
 
 /// Why images cannot be loaded. Each message is complete: it contains its cause, so there is no `source`.
 #[derive(Debug, thiserror::Error)]
@@ -126,29 +126,6 @@ pub enum DataError {
         /// The last picture's failure.
         last: String,
     },
-    /// A batch that no epoch can fill.
-    #[error("--batch-size {batch_size}: {dataset} has {}", largest_batch(*images))]
-    BatchSize {
-        /// Images asked for.
-        batch_size: usize,
-        /// The dataset and its place.
-        dataset: String,
-        /// Images there are.
-        images: usize,
-    },
-    /// More updates of the discriminator a step than an epoch has batches.
-    #[error(
-        "--d-steps {d_steps}: an epoch of {dataset} has {batches} batches, use --d-steps {batches} or less, \
-         or a smaller --batch-size"
-    )]
-    DiscriminatorSteps {
-        /// Updates asked for.
-        d_steps: u64,
-        /// The dataset and its place.
-        dataset: String,
-        /// Batches of an epoch.
-        batches: u64,
-    },
     /// A setting that cannot work.
     #[error("{what}: expected {expected}, found {found}")]
     Setting {
@@ -174,14 +151,6 @@ pub enum DataError {
     /// A batch was asked for after an error had ended the loading.
     #[error("no more images: loading ended with an earlier error")]
     Ended,
-}
-
-/// How many images there are, and which batches they fill.
-fn largest_batch(images: usize) -> String {
-    match images {
-        1 => "1 image, use --batch-size 1".to_owned(),
-        _ => format!("{images} images, use --batch-size {images} or less"),
-    }
 }
 
 /// What to do where a server does not give the files.

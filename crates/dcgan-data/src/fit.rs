@@ -4,7 +4,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::DynamicImage;
 
-use super::DataError;
+use crate::DataError;
 
 /// Brings pictures to one size and number of channels: the shorter side becomes `size`, bilinear with
 /// antialiasing, then the middle is cut out.
@@ -107,7 +107,7 @@ fn half_to_even(n: u64) -> u64 {
 }
 
 /// Fails unless networks can have images of this size.
-pub(super) fn check_size(size: usize) -> Result<(), DataError> {
+pub(crate) fn check_size(size: usize) -> Result<(), DataError> {
     if (1..=4096).contains(&size) {
         return Ok(());
     }

@@ -8,8 +8,8 @@ use std::thread::{Builder, JoinHandle};
 
 use serde::{Deserialize, Serialize};
 
-use super::epoch::{Batches, Images};
-use super::{DataError, Dataset, Fitter};
+use crate::epoch::{Batches, Images};
+use crate::{DataError, Dataset, Fitter};
 
 /// What a [`Loader`] makes of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Default for LoaderConfig {
 
 impl LoaderConfig {
     /// Bytes of an image.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.channels * self.size * self.size
     }
 }
@@ -97,7 +97,7 @@ pub struct Batch {
 /// How many batches an epoch of `len` usable images has.
 ///
 /// ```
-/// assert_eq!(dcgan_train::data::epoch_batches(50_000, 128), 391);
+/// assert_eq!(dcgan_data::epoch_batches(50_000, 128), 391);
 /// ```
 ///
 /// # Panics

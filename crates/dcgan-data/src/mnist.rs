@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use image::{DynamicImage, GrayImage};
 
-use crate::event::Event;
-
-use super::download::{self, DownloadConfig, RemoteFile, Source};
-use super::{DataError, Dataset, open_if_there};
+use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source};
+use crate::{DataError, Dataset, open_if_there};
 
 /// What the file is called: by its publishers, and in some copies of it; compressed or not.
 const NAMES: [&str; 4] = [
@@ -85,7 +83,7 @@ impl Mnist {
     pub fn open_or_download(
         data_dir: &Path,
         config: &DownloadConfig,
-        report: &mut dyn FnMut(Event),
+        report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Self, DataError> {
         match Self::open(data_dir) {
             Err(DataError::Missing { .. }) if !config.no_download => {
@@ -104,7 +102,7 @@ impl Mnist {
         data_dir: &Path,
         source: &Source,
         config: &DownloadConfig,
-        report: &mut dyn FnMut(Event),
+        report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<(), DataError> {
         download::fetch(source, &data_dir.join(SUBFOLDER), config, report)
             .map_err(|error| DataError::Download { error, place: place(data_dir) })

@@ -1,6 +1,6 @@
 //! Resizing and cropping against torchvision: `resize_reference.py` made the expected bytes.
 
-use dcgan_train::data::{DataError, Fitter};
+use dcgan_data::{DataError, Fitter};
 use image::{DynamicImage, GrayAlphaImage, GrayImage, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 
 /// `synthetic` of the Python script.

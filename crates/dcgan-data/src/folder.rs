@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use dcgan_core::input;
 use image::{DynamicImage, ImageFormat, ImageReader};
 
-use super::{DataError, Dataset, jpeg};
+use crate::{DataError, Dataset, jpeg};
 
 /// What the names of image files end in, in any case.
-pub(super) const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
+pub(crate) const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
 
 /// All PNG, JPEG, WebP and BMP files of a folder and of those below it, in the order of their paths.
 ///

@@ -34,7 +34,7 @@ impl Server {
             .timeout_connect(Some(stall_timeout))
             .timeout_per_read(Some(stall_timeout))
             .proxy(proxy)
-            .user_agent(concat!("dcgan-train/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("dcgan-data/", env!("CARGO_PKG_VERSION")))
             .build();
         Self { agent: config.new_agent(), stall_timeout }
     }

@@ -1,4 +1,4 @@
-//! Real images as training batches: from a folder on disk to bytes `[N, C, S, S]`, ahead of training.
+//! Real images: from a folder on disk to bytes `[N, C, S, S]`, ahead of training.
 //!
 //! - [`Dataset`] is where pictures come from: [`Cifar10`], [`Mnist`], [`Folder`] or [`Shapes`]
 //! - [`download`] fetches the published ones where they are missing
@@ -10,13 +10,13 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use dcgan_train::data::{Loader, LoaderConfig, Shapes};
+//! use dcgan_data::{Loader, LoaderConfig, Shapes};
 //!
 //! let config = LoaderConfig { size: 32, channels: 3, batch_size: 16, ..LoaderConfig::default() };
 //! let mut loader = Loader::start(Arc::new(Shapes::new(32)?), config)?;
 //! let batch = loader.next_batch()?;
 //! assert_eq!((batch.count, batch.pixels.len()), (16, 16 * 3 * 32 * 32));
-//! # Ok::<(), dcgan_train::data::DataError>(())
+//! # Ok::<(), dcgan_data::DataError>(())
 //! ```
 
 use std::fs::File;
@@ -25,8 +25,6 @@ use std::path::Path;
 
 use dcgan_core::input;
 use image::DynamicImage;
-
-use crate::event::Event;
 
 mod cache;
 mod cifar10;
@@ -44,7 +42,7 @@ mod shapes;
 mod unpack;
 
 pub use cifar10::Cifar10;
-pub use download::DownloadConfig;
+pub use download::{DownloadConfig, DownloadEvent};
 pub use error::DataError;
 pub use examples::examples;
 pub use fit::Fitter;
@@ -121,7 +119,7 @@ impl DatasetKind {
         data_dir: &Path,
         size: usize,
         download: &DownloadConfig,
-        report: &mut dyn FnMut(Event),
+        report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Box<dyn Dataset>, DataError> {
         Ok(match self {
             Self::Cifar10 => Box::new(Cifar10::open_or_download(data_dir, download, report)?),

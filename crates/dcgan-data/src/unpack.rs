@@ -12,15 +12,15 @@ use tar::{Archive, Entry};
 /// publisher of pictures has no reason to make is refused as a whole: with paths that lead elsewhere, with
 /// links or devices, or with more bytes than there should be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     /// The folder of the wanted files, in the archive and where it is unpacked.
-    pub(super) folder: &'static str,
+    pub(crate) folder: &'static str,
     /// Their names; all of them must be there.
-    pub(super) files: &'static [&'static str],
+    pub(crate) files: &'static [&'static str],
     /// Bytes that one of them may have.
-    pub(super) max_file_bytes: u64,
+    pub(crate) max_file_bytes: u64,
     /// Bytes that the whole archive may unpack to.
-    pub(super) max_total_bytes: u64,
+    pub(crate) max_total_bytes: u64,
 }
 
 /// An archive could not be unpacked; there is no folder of a part of it.
@@ -75,7 +75,7 @@ impl Selection {
     /// Unpacks an archive, so that its folder appears in `parent` only when it is whole.
     ///
     /// Of several processes that do so at once, one works and the others wait for it.
-    pub(super) fn unpack(&self, archive: &Path, parent: &Path) -> Result<(), UnpackError> {
+    pub(crate) fn unpack(&self, archive: &Path, parent: &Path) -> Result<(), UnpackError> {
         let unreadable = |reason| UnpackError::Read { archive: archive.to_owned(), reason };
         let file = File::open(archive).map_err(unreadable)?;
         // A file system without locks is no reason not to unpack.
