@@ -118,7 +118,7 @@ impl Display for Event {
             Self::Started { arch, dataset, images, steps_per_epoch, images_per_step } => {
                 let images = counted(*images as u64, "image");
                 let steps = counted(*steps_per_epoch, "step");
-                let images_per_step = counted(*images_per_step as u64, "image");
+                let images_per_step = counted(*images_per_step, "image");
                 write!(
                     f,
                     "training {arch} on {dataset}: {images}, {steps} an epoch, {images_per_step} a step"
