@@ -7,9 +7,10 @@ mod common;
 use std::fs;
 use std::io::BufRead;
 use std::path::Path;
+use std::process::Command;
 
 use common::server::Server;
-use common::{fixture, model};
+use common::{fixture, model, onnxruntime};
 use serde_json::Value;
 
 #[test]
@@ -170,4 +171,18 @@ fn a_changed_file_is_served_if_it_is_sound_and_else_kept_out() {
     replace(&model());
     wait_for(&server, "ok", 2.0);
     assert_eq!(server.get("/v1/images?seed=3").body, image.body);
+}
+
+/// Some thousands of the requests of `benches/malformed.py`, which sends a million: every answer is a whole one, and the
+/// server draws what it drew before.
+#[test]
+fn malformed_requests_are_told_so() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/malformed.py");
+    let mut python = Command::new("python3");
+    python.arg("-B").arg(script).args(["--program", env!("CARGO_BIN_EXE_dcgan-infer"), "--onnxruntime"]);
+    python.arg(onnxruntime()).args(["--requests", "4000", "--slow", "8", "--timeout", "1"]);
+    let output = python.output().expect("the tests need python3");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("4000 requests in"), "{said}");
 }

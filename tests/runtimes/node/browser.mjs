@@ -1,23 +1,17 @@
 // A page of a real browser that runs a job: the page asks a server on this machine for the files and puts the images.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { delimiter, extname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-import { folder, require, version } from "./packages.mjs";
+import { FLAGS, program } from "./chromium.mjs";
+import { folder, version } from "./packages.mjs";
 
-const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 const TYPES = { ".html": "text/html", ".mjs": "text/javascript", ".wasm": "application/wasm" };
-// Nothing but the page is wanted; software draws where there is no GPU.
-const FLAGS = [
-  "--headless", "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--disable-quic", "--disable-dev-shm-usage", "--use-angle=swiftshader",
-  "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",
-];
 
 /** Draws all images of a job with a backend of onnxruntime-web. */
 export async function draw(job, put, provider) {
@@ -58,16 +52,6 @@ function remove(profile) {
 
 function unavailable(message) {
   return Object.assign(new Error(message), { unavailable: true });
-}
-
-/** The browser that CHROME names, one on the PATH, or the one of the npm package. */
-async function program() {
-  if (process.env.CHROME) return process.env.CHROME;
-  const folders = process.env.PATH.split(delimiter);
-  const found = folders.flatMap((path) => NAMES.map((name) => join(path, name))).find(existsSync);
-  if (found) return found;
-  const { default: chromium } = await import(pathToFileURL(require.resolve("@sparticuz/chromium")));
-  return chromium.executablePath();
 }
 
 /** A server for the page; `done` is what the page says at its end. */
