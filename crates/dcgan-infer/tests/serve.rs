@@ -221,6 +221,25 @@ fn too_much_is_refused_before_it_is_read() {
     assert_eq!(server.get("/v2/health/live").status, 200);
 }
 
+/// What follows a body that is not waited for would be lost: the client is told.
+#[test]
+fn a_refusal_before_the_body_ends_the_connection_and_says_so() {
+    let server = Server::start(&[]);
+    for (head, status) in [
+        ("POST /v1/images HTTP/1.1\r\nContent-Encoding: gzip", 415),
+        ("POST /v2/models/faces/infer HTTP/1.1", 404),
+        ("POST /nothing HTTP/1.1", 404),
+        ("PUT /v1/images HTTP/1.1", 405),
+    ] {
+        let refused = server.send(format!("{head}\r\nHost: test\r\nContent-Length: 100\r\n\r\n").as_bytes());
+        refused.error(status);
+        assert_eq!(refused.header("connection"), Some("close"), "{head}: {}", refused.head);
+    }
+    let mut stream = server.connect();
+    stream.write_all(b"GET /nothing HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    assert!(!common::server::read_one(&mut stream).contains("connection: close"), "nothing was left unread");
+}
+
 /// Three images wait for a fourth: there is no place for two more.
 #[test]
 fn a_full_queue_is_told_at_once() {
@@ -263,6 +282,16 @@ fn what_was_accepted_is_answered_when_it_is_told_to_stop() {
             scope.spawn(move || stopped_by(signal));
         }
     });
+}
+
+#[cfg(unix)]
+#[test]
+fn it_can_be_told_to_stop_as_soon_as_it_says_where_it_is() {
+    for _ in 0..5 {
+        let mut server = Server::start(&[]);
+        server.signal("TERM");
+        assert_eq!(server.process.wait().unwrap().code(), Some(0));
+    }
 }
 
 /// A server that gets the signal in the middle of many requests answers all that it took.

@@ -113,9 +113,14 @@ impl ServeArgs {
         if !address.ip().is_loopback() && !has_key {
             tracing::warn!("whoever reaches {address} can draw: --api-key asks for a key");
         }
+        // Who reads the address may say at once that it is enough.
+        let stop = {
+            let _inside = runtime.enter();
+            stop_signal()
+        };
         writeln!(io::stdout(), "serving {} on http://{address}", names.join(", "))
             .context("cannot print the address")?;
-        runtime.block_on(server.run(stop_signal()));
+        runtime.block_on(server.run(stop));
         runtime.shutdown_timeout(LAST_WAIT);
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -16,6 +17,16 @@ use super::{SharedApp, health, images, latents, page, protocol};
 
 /// What needs no key: what tells whether the server is up, and the page, which asks for the key.
 const OPEN: [&str; 5] = ["/", "/openapi.json", "/v2/health/live", "/v2/health/ready", "/favicon.ico"];
+
+/// Answers that may come before the request's body: it is not waited for, and the connection ends.
+const EARLY: [StatusCode; 6] = [
+    StatusCode::UNAUTHORIZED,
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+];
 
 /// Every address.
 pub(super) fn router(app: SharedApp) -> Router {
@@ -73,8 +84,9 @@ async fn observe(State(app): State<SharedApp>, request: Request, next: Next) -> 
     let start = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let has_body = !request.body().is_end_stream();
     let mut response = next.run(request).await;
-    if app.stops.load(Ordering::Relaxed) {
+    if app.stops.load(Ordering::Relaxed) || has_body && EARLY.contains(&response.status()) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let (status, time) = (response.status(), start.elapsed());
