@@ -8,7 +8,7 @@ use std::thread;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, ValueEnum};
-use dcgan_infer::{DeviceChoice, Engine, EngineChoice, EngineConfig, EngineError};
+use dcgan_infer::{DeviceChoice, Engine, EngineChoice, EngineConfig};
 
 use super::Cli;
 
@@ -52,8 +52,9 @@ impl EngineArgs {
     }
 
     /// Starts the engine and says on stderr which it is.
-    pub fn start(self) -> Result<Engine, EngineError> {
-        Engine::start(&self.config()).inspect(introduce)
+    #[cfg(feature = "serve")]
+    pub fn start(self) -> anyhow::Result<Engine> {
+        Ok(Engine::start(&self.config()).inspect(introduce)?)
     }
 
     /// Starts the engine while the model's file is read, each of which takes a while, and says on stderr which it is.
