@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::ServeConfig;
+use super::stream::Stream;
 
 /// How long to wait where the system has no file descriptor left for a connection.
 const BREATH: Duration = Duration::from_millis(50);
@@ -77,12 +78,11 @@ fn answer(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        .serve_connection(TokioIo::new(Stream::new(stream, place)), TowerToHyperService::new(router.clone()));
     let connection = open.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended early");
         }
-        drop(place);
     });
 }

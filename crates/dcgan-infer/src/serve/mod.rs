@@ -37,6 +37,7 @@ mod reload;
 mod request;
 mod route;
 mod shutdown;
+mod stream;
 mod tensor;
 mod worker;
 
