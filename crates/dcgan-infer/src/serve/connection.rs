@@ -43,12 +43,27 @@ pub(super) async fn serve(
     // request on its way: clients that send one after the other are given the time to hear it.
     let last = Instant::now() + FAREWELL;
     while let Ok((stream, place)) = timeout_at(last, accept(&listener, &places)).await {
-        answer(stream, place, &router, config, &open);
+        answer_once(stream, place, &router, config, &open);
     }
-    drop(listener);
+    // On a busy machine the runtime may not know yet of those that connected last; a closed listener resets them.
+    for (stream, place) in connected(listener, &places) {
+        answer_once(stream, place, &router, config, &open);
+    }
     if tokio::time::timeout(config.grace, open.shutdown()).await.is_err() {
         tracing::warn!("requests that took longer than the time of grace were cut off");
     }
+}
+
+/// The connections that wait to be accepted, as far as there are places for them, and no further ones.
+fn connected(listener: TcpListener, places: &Arc<Semaphore>) -> Vec<(TcpStream, OwnedSemaphorePermit)> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let next = || {
+        let place = places.clone().try_acquire_owned().ok()?;
+        let (stream, _) = listener.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, place))
+    };
+    std::iter::from_fn(next).collect()
 }
 
 /// The next connection, once there is a place for it.
@@ -73,16 +88,48 @@ fn answer(
     config: &ServeConfig,
     open: &GracefulShutdown,
 ) {
+    let service = TowerToHyperService::new(router.clone());
+    let connection = http(config).serve_connection(io(stream, place), service);
+    let connection = open.watch(connection);
+    tokio::spawn(async move { end(connection.await) });
+}
+
+/// Answers one request of a connection that came when the server stopped already.
+///
+/// It is not told to stop: hyper would close it at once if its request is there and was not read yet.
+fn answer_once(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    router: &Router,
+    config: &ServeConfig,
+    open: &GracefulShutdown,
+) {
+    let (mut http, service) = (http(config), TowerToHyperService::new(router.clone()));
+    // As long as it is there, the server is not done.
+    let watcher = open.watcher();
+    tokio::spawn(async move {
+        // One on which nothing is asked holds nobody up.
+        if tokio::time::timeout(FAREWELL, stream.readable()).await.is_ok() {
+            end(http.keep_alive(false).serve_connection(io(stream, place), service).await);
+        }
+        drop(watcher);
+    });
+}
+
+fn http(config: &ServeConfig) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(config.timeout);
+    http
+}
+
+fn io(stream: TcpStream, place: OwnedSemaphorePermit) -> TokioIo<Stream> {
     // An answer in two packets would wait for the client's word on the first.
     drop(stream.set_nodelay(true));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.timeout)
-        .serve_connection(TokioIo::new(Stream::new(stream, place)), TowerToHyperService::new(router.clone()));
-    let connection = open.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    });
+    TokioIo::new(Stream::new(stream, place))
+}
+
+fn end(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early");
+    }
 }
