@@ -9,11 +9,17 @@ use image::{DynamicImage, RgbImage};
 
 use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source};
 use crate::unpack::Selection;
-use crate::{DataError, Dataset, open_if_there};
+use crate::{DataError, Dataset, Split, open_if_there};
 
-/// The files that hold training images.
-const FILES: [&str; 5] =
-    ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
+/// The files: five of training images, then that of the test images.
+const FILES: [&str; 6] = [
+    "data_batch_1.bin",
+    "data_batch_2.bin",
+    "data_batch_3.bin",
+    "data_batch_4.bin",
+    "data_batch_5.bin",
+    "test_batch.bin",
+];
 
 /// The folder that the archive unpacks to.
 const SUBFOLDER: &str = "cifar-10-batches-bin";
@@ -31,11 +37,12 @@ pub(crate) const RECORD: u64 = 1 + 3 * PLANE as u64;
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
 
-/// The training images of CIFAR-10, read record by record from `data_batch_1.bin` to `data_batch_5.bin`.
+/// The images of CIFAR-10, read record by record: to train on from `data_batch_1.bin` to `data_batch_5.bin`, to test with
+/// from `test_batch.bin`.
 ///
 /// Files may be missing and may hold any number of records. Labels are not used.
 ///
-/// PyTorch equivalent: `torchvision.datasets.CIFAR10(root, train=True)`, in the same order.
+/// PyTorch equivalent: `torchvision.datasets.CIFAR10(root, train)`, in the same order.
 #[derive(Debug)]
 pub struct Cifar10 {
     files: Vec<RecordFile>,
@@ -55,20 +62,21 @@ impl Cifar10 {
     /// # Errors
     /// As those two.
     pub fn open_or_download(
+        split: Split,
         data_dir: &Path,
         config: &DownloadConfig,
         report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Self, DataError> {
-        match Self::open(data_dir) {
+        match Self::open(split, data_dir) {
             Err(DataError::Missing { .. }) if !config.no_download || data_dir.join(ARCHIVE).exists() => {
                 Self::download(data_dir, &Self::SOURCE, config, report)?;
-                Self::open(data_dir)
+                Self::open(split, data_dir)
             }
             opened => opened,
         }
     }
 
-    /// Downloads the archive of `source` to `data_dir` and unpacks the training images to its
+    /// Downloads the archive of `source` to `data_dir` and unpacks the images to its
     /// `cifar-10-batches-bin`, which appears only when all of them are there.
     ///
     /// # Errors
@@ -80,20 +88,20 @@ impl Cifar10 {
         report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<(), DataError> {
         download::fetch(source, data_dir, config, report)
-            .map_err(|error| DataError::Download { error, place: place(data_dir) })?;
+            .map_err(|error| DataError::Download { error, place: place(Split::Train, data_dir) })?;
         for file in source.files {
             SELECTION.unpack(&data_dir.join(file.name), data_dir)?;
         }
         Ok(())
     }
 
-    /// Opens the files in `data_dir` itself or else in its `cifar-10-batches-bin`.
+    /// Opens the split's files in `data_dir` itself or else in its `cifar-10-batches-bin`.
     ///
     /// # Errors
     /// When there is none, one cannot be read, or one does not consist of whole records.
-    pub fn open(data_dir: &Path) -> Result<Self, DataError> {
+    pub fn open(split: Split, data_dir: &Path) -> Result<Self, DataError> {
         for folder in [data_dir.to_owned(), data_dir.join(SUBFOLDER)] {
-            let files: Vec<_> = FILES
+            let files: Vec<_> = files(split)
                 .iter()
                 .filter_map(|name| RecordFile::open(folder.join(name)).transpose())
                 .collect::<Result<_, _>>()?;
@@ -101,15 +109,27 @@ impl Cifar10 {
                 return Ok(Self { files });
             }
         }
-        Err(DataError::Missing { dataset: "CIFAR-10", place: place(data_dir) })
+        Err(DataError::Missing { dataset: "CIFAR-10", place: place(split, data_dir) })
+    }
+}
+
+/// The files with the images of a split.
+fn files(split: Split) -> &'static [&'static str] {
+    match split {
+        Split::Train => &FILES[..5],
+        Split::Test => &FILES[5..],
     }
 }
 
 /// Which files are looked for, and where.
-fn place(data_dir: &Path) -> String {
-    let ([first, .., last], folder) = (FILES, data_dir.display());
+fn place(split: Split, data_dir: &Path) -> String {
+    let folder = data_dir.display();
+    let names = match files(split) {
+        [only] => (*only).to_owned(),
+        names => format!("{} to {} (at least one of them)", names[0], names[names.len() - 1]),
+    };
     format!(
-        "{first} to {last} (at least one of them) in {folder} or {folder}/{SUBFOLDER}, or {ARCHIVE} (the \
+        "{names} in {folder} or {folder}/{SUBFOLDER}, or {ARCHIVE} (the \
          binary version of https://www.cs.toronto.edu/~kriz/cifar.html) in {folder}"
     )
 }
@@ -188,7 +208,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let second = record(|channel, row, column| (channel * 100 + row * 2 + column) as u8);
         fs::write(folder.path().join(FILES[0]), [plain(7), second].concat()).unwrap();
-        let dataset = Cifar10::open(folder.path()).unwrap();
+        let dataset = Cifar10::open(Split::Train, folder.path()).unwrap();
         assert_eq!(dataset.len(), 2);
         assert!(dataset.picture(0).unwrap().as_bytes().iter().all(|&byte| byte == 7));
         let picture = dataset.picture(1).unwrap().into_rgb8();
@@ -207,9 +227,21 @@ mod tests {
         for (name, values) in [(FILES[0], vec![10]), (FILES[2], vec![30, 31, 32]), (FILES[4], vec![50, 51])] {
             fs::write(inner.join(name), values.into_iter().flat_map(plain).collect::<Vec<_>>()).unwrap();
         }
-        let dataset = Cifar10::open(folder.path()).unwrap();
+        let dataset = Cifar10::open(Split::Train, folder.path()).unwrap();
         let values: Vec<u8> = (0..dataset.len()).map(|i| dataset.picture(i).unwrap().as_bytes()[0]).collect();
         assert_eq!(values, [10, 30, 31, 32, 50, 51]);
+    }
+
+    #[test]
+    fn each_split_has_its_own_files() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILES[0]), plain(1)).unwrap();
+        let message = Cifar10::open(Split::Test, folder.path()).unwrap_err().to_string();
+        assert!(message.contains("no CIFAR-10 files: expected test_batch.bin in "), "{message}");
+        fs::write(folder.path().join("test_batch.bin"), [plain(2), plain(3)].concat()).unwrap();
+        let test = Cifar10::open(Split::Test, folder.path()).unwrap();
+        assert_eq!((test.len(), test.picture(0).unwrap().as_bytes()[0]), (2, 2));
+        assert_eq!(Cifar10::open(Split::Train, folder.path()).unwrap().len(), 1);
     }
 
     #[test]
@@ -218,7 +250,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(FILES[0]), plain(1)).unwrap();
             fs::write(folder.path().join(FILES[1]), vec![0; size]).unwrap();
-            let message = Cifar10::open(folder.path()).unwrap_err().to_string();
+            let message = Cifar10::open(Split::Train, folder.path()).unwrap_err().to_string();
             for part in [FILES[1], "3073", &format!("found {size} bytes")] {
                 assert!(message.contains(part), "{part:?} is not in: {message}");
             }
@@ -229,7 +261,7 @@ mod tests {
     fn without_files_the_error_says_what_to_put_where() {
         let folder = tempfile::tempdir().unwrap();
         for data_dir in [folder.path().to_owned(), folder.path().join("missing")] {
-            let message = Cifar10::open(&data_dir).unwrap_err().to_string();
+            let message = Cifar10::open(Split::Train, &data_dir).unwrap_err().to_string();
             for part in [&data_dir.display().to_string(), FILES[0], FILES[4], SUBFOLDER] {
                 assert!(message.contains(part), "{part:?} is not in: {message}");
             }
@@ -241,7 +273,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILES[0]);
         fs::write(&path, plain(1)).unwrap();
-        let dataset = Cifar10::open(folder.path()).unwrap();
+        let dataset = Cifar10::open(Split::Train, folder.path()).unwrap();
         File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
         let message = dataset.picture(0).unwrap_err().to_string();
         assert!(message.contains(FILES[0]), "{message}");

@@ -34,7 +34,7 @@ pub enum DataError {
     /// None of a published dataset's files is there, and they may not be downloaded.
     #[error(
         "no {dataset} files: expected {place}; put them there, have them downloaded (without --no-download), \
-         or train on another dataset: shapes needs no files"
+         or take another dataset: shapes needs no files"
     )]
     Missing {
         /// The dataset.
@@ -67,15 +67,17 @@ pub enum DataError {
         /// Its size in bytes.
         size: u64,
     },
-    /// A file is none of MNIST's training images.
+    /// A file has none of MNIST's images.
     #[error(
         "{}: expected {expected}, found {found}: the file is damaged or another one; put MNIST's \
-         train-images-idx3-ubyte there (as it is or as .gz), or remove it to have it downloaded",
+         {name} there (as it is or as .gz), or remove it to have it downloaded",
         path.display(),
     )]
     Mnist {
         /// The file.
         path: PathBuf,
+        /// What its publishers call it.
+        name: &'static str,
         /// What should be there.
         expected: String,
         /// What is there.

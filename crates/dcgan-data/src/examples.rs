@@ -17,16 +17,21 @@ pub fn examples(
     count: usize,
     seed: u64,
 ) -> Result<Array4<f32>, DataError> {
-    let mut fitter = Fitter::new(size, channels)?;
-    let order = Rng::stream(seed, streams::EXAMPLES, 0).permutation(dataset.len());
-    let fitted = order.into_iter().filter_map(|index| {
-        let picture = dataset.picture(index as usize).ok()?;
-        fitter.fit(picture).ok()
-    });
+    let fitted = shuffled(dataset, Fitter::new(size, channels)?, seed).filter_map(Result::ok);
     let bytes: Vec<u8> = fitted.take(count).flatten().collect();
     let shape = (bytes.len() / (channels * size * size), channels, size, size);
     let values = bytes.into_iter().map(pixels::from_u8).collect();
     Ok(Array4::from_shape_vec(shape, values).expect("a fitter gives whole images"))
+}
+
+/// All images of a dataset, fitted, in the order of [`examples`]: `[C, S, S]` bytes each, or why one cannot be used.
+pub fn shuffled(
+    dataset: &dyn Dataset,
+    mut fitter: Fitter,
+    seed: u64,
+) -> impl Iterator<Item = Result<Vec<u8>, DataError>> {
+    let order = Rng::stream(seed, streams::EXAMPLES, 0).permutation(dataset.len());
+    order.into_iter().map(move |index| fitter.fit(dataset.picture(index as usize)?))
 }
 
 #[cfg(test)]

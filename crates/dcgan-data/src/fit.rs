@@ -27,10 +27,7 @@ impl Fitter {
     /// When `channels` is neither 1 nor 3, or `size` is 0 or above 4096.
     pub fn new(size: usize, channels: usize) -> Result<Self, DataError> {
         check_size(size)?;
-        if channels != 1 && channels != 3 {
-            let (what, expected) = ("channels of an image", "1 (gray) or 3 (RGB)");
-            return Err(DataError::Setting { what, expected, found: channels });
-        }
+        check_channels(channels)?;
         Ok(Self { size, channels, resizer: Resizer::new(), resized: vec![0; channels * size * size] })
     }
 
@@ -114,6 +111,16 @@ pub(crate) fn check_size(size: usize) -> Result<(), DataError> {
     Err(DataError::Setting { what: "size of an image", expected: "1 to 4096 pixels", found: size })
 }
 
+/// Fails unless pictures can have so many channels.
+pub(crate) fn check_channels(channels: usize) -> Result<(), DataError> {
+    match channels {
+        1 | 3 => Ok(()),
+        found => {
+            Err(DataError::Setting { what: "channels of an image", expected: "1 (gray) or 3 (RGB)", found })
+        }
+    }
+}
+
 fn into_gray(picture: DynamicImage) -> Vec<u8> {
     match picture {
         DynamicImage::ImageLuma8(_)
@@ -125,7 +132,7 @@ fn into_gray(picture: DynamicImage) -> Vec<u8> {
 }
 
 /// ITU-R 601's luma in Pillow's fixed-point arithmetic. (The `image` crate weights by ITU-R 709.)
-fn luma([red, green, blue]: [u8; 3]) -> u8 {
+pub(crate) fn luma([red, green, blue]: [u8; 3]) -> u8 {
     let sum = u32::from(red) * 19_595 + u32::from(green) * 38_470 + u32::from(blue) * 7_471;
     ((sum + 0x8000) >> 16) as u8
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`Dataset`] is where pictures come from: [`Cifar10`], [`Mnist`], [`Folder`] or [`Shapes`]
 //! - [`download`] fetches the published ones where they are missing
-//! - [`Fitter`] brings a picture of any size and colour to the architecture's
+//! - [`Fitter`] brings a picture of any size and colour to the architecture's, [`Scaler`] such images to another size
 //! - [`Loader`] shuffles, decodes, fits and batches on a thread of its own
 //!
 //! Pixels stay bytes up to the consumer, which maps them to [-1, 1] with
@@ -38,18 +38,22 @@ mod jpeg;
 mod loader;
 mod mnist;
 mod outline;
+mod scale;
 mod shapes;
+mod split;
 mod unpack;
 
 pub use cifar10::Cifar10;
 pub use download::{DownloadConfig, DownloadEvent};
 pub use error::DataError;
-pub use examples::examples;
+pub use examples::{examples, shuffled};
 pub use fit::Fitter;
 pub use folder::Folder;
 pub use loader::{Batch, Broken, Loader, LoaderConfig, Place, epoch_batches};
 pub use mnist::Mnist;
+pub use scale::Scaler;
 pub use shapes::Shapes;
+pub use split::Split;
 pub use unpack::UnpackError;
 
 /// A numbered collection of pictures of any size.
@@ -79,7 +83,7 @@ pub trait Dataset: Send + Sync {
 pub enum DatasetKind {
     /// CIFAR-10, the binary version; downloaded where it is missing
     Cifar10,
-    /// MNIST, the training digits, gray; downloaded where it is missing
+    /// MNIST, digits, gray; downloaded where it is missing
     Mnist,
     /// Any tree of PNG, JPEG, WebP and BMP files
     Folder,
@@ -106,7 +110,13 @@ impl DatasetKind {
         }
     }
 
-    /// Opens the dataset in `data_dir`, which [`DatasetKind::Shapes`] ignores; it draws at `size` instead.
+    /// Whether its publishers divide it into images to train on and images to test with.
+    pub fn has_splits(self) -> bool {
+        matches!(self, Self::Cifar10 | Self::Mnist)
+    }
+
+    /// Opens the dataset in `data_dir`, which [`DatasetKind::Shapes`] ignores; it draws at `size` instead. Of one that
+    /// [has splits](Self::has_splits), those images are read.
     ///
     /// A published dataset that is missing is downloaded first, as `download` says; `report` is told how far
     /// that is.
@@ -116,14 +126,15 @@ impl DatasetKind {
     /// cannot be downloaded; what arrived is kept for the next time.
     pub fn open(
         self,
+        split: Split,
         data_dir: &Path,
         size: usize,
         download: &DownloadConfig,
         report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Box<dyn Dataset>, DataError> {
         Ok(match self {
-            Self::Cifar10 => Box::new(Cifar10::open_or_download(data_dir, download, report)?),
-            Self::Mnist => Box::new(Mnist::open_or_download(data_dir, download, report)?),
+            Self::Cifar10 => Box::new(Cifar10::open_or_download(split, data_dir, download, report)?),
+            Self::Mnist => Box::new(Mnist::open_or_download(split, data_dir, download, report)?),
             Self::Folder => Box::new(Folder::open(data_dir)?),
             Self::Shapes => Box::new(Shapes::new(size)?),
         })

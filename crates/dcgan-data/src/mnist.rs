@@ -1,4 +1,4 @@
-//! MNIST's training images, in the IDX format.
+//! MNIST's images, in the IDX format.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,14 +8,20 @@ use flate2::bufread::MultiGzDecoder;
 use image::{DynamicImage, GrayImage};
 
 use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source};
-use crate::{DataError, Dataset, open_if_there};
+use crate::{DataError, Dataset, Split, open_if_there};
 
-/// What the file is called: by its publishers, and in some copies of it; compressed or not.
+/// What the file of each split is called: by its publishers, and in some copies of it; compressed or not.
 const NAMES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-images-idx3-ubyte.gz",
     "train-images.idx3-ubyte",
     "train-images.idx3-ubyte.gz",
+];
+const TEST_NAMES: [&str; 4] = [
+    "t10k-images-idx3-ubyte",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-images.idx3-ubyte",
+    "t10k-images.idx3-ubyte.gz",
 ];
 
 /// Where torchvision puts the files.
@@ -35,11 +41,11 @@ const MAGIC: u32 = 0x803;
 /// More than any dataset of this form has: a bound for what a small compressed file may unpack to.
 const MAX_IMAGES: u32 = 1_000_000;
 
-/// The training images of MNIST, or of a dataset of the same form, such as Fashion-MNIST; kept in memory.
+/// The images of a split of MNIST, or of a dataset of the same form, such as Fashion-MNIST; kept in memory.
 ///
 /// Labels are not used.
 ///
-/// PyTorch equivalent: `torchvision.datasets.MNIST(root, train=True)`, in the same order.
+/// PyTorch equivalent: `torchvision.datasets.MNIST(root, train)`, in the same order.
 #[derive(Debug)]
 pub struct Mnist {
     /// `[N, 28, 28]`.
@@ -49,7 +55,7 @@ pub struct Mnist {
 impl Mnist {
     /// The mirror that torchvision uses, with the MD5 checksums that it publishes.
     ///
-    /// The images that are looked for come last: when they are there, all files are.
+    /// The images to train on come last: when they are there, all files are.
     pub const SOURCE: Source<'static> = Source {
         url: "https://ossci-datasets.s3.amazonaws.com/mnist/",
         files: &[
@@ -81,14 +87,15 @@ impl Mnist {
     /// # Errors
     /// As those two.
     pub fn open_or_download(
+        split: Split,
         data_dir: &Path,
         config: &DownloadConfig,
         report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Self, DataError> {
-        match Self::open(data_dir) {
+        match Self::open(split, data_dir) {
             Err(DataError::Missing { .. }) if !config.no_download => {
                 Self::download(data_dir, &Self::SOURCE, config, report)?;
-                Self::open(data_dir)
+                Self::open(split, data_dir)
             }
             opened => opened,
         }
@@ -105,28 +112,36 @@ impl Mnist {
         report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<(), DataError> {
         download::fetch(source, &data_dir.join(SUBFOLDER), config, report)
-            .map_err(|error| DataError::Download { error, place: place(data_dir) })
+            .map_err(|error| DataError::Download { error, place: place(Split::Train, data_dir) })
     }
 
-    /// Reads the training images, gzipped or not, from `data_dir` itself or else from its `MNIST/raw`.
+    /// Reads the split's images, gzipped or not, from `data_dir` itself or else from its `MNIST/raw`.
     ///
     /// # Errors
     /// When there are none, or the file is not whole, or of another form.
-    pub fn open(data_dir: &Path) -> Result<Self, DataError> {
+    pub fn open(split: Split, data_dir: &Path) -> Result<Self, DataError> {
         for folder in [data_dir.to_owned(), data_dir.join(SUBFOLDER)] {
-            for path in NAMES.map(|name| folder.join(name)) {
+            for path in names(split).map(|name| folder.join(name)) {
                 if let Some(file) = open_if_there(&path)? {
-                    return IdxFile { path }.read(file);
+                    return IdxFile { path, split }.read(file);
                 }
             }
         }
-        Err(DataError::Missing { dataset: "MNIST", place: place(data_dir) })
+        Err(DataError::Missing { dataset: "MNIST", place: place(split, data_dir) })
+    }
+}
+
+/// The names of a split's file.
+fn names(split: Split) -> [&'static str; 4] {
+    match split {
+        Split::Train => NAMES,
+        Split::Test => TEST_NAMES,
     }
 }
 
 /// Which files are looked for, and where.
-fn place(data_dir: &Path) -> String {
-    let ([plain, gzipped, ..], folder) = (NAMES, data_dir.display());
+fn place(split: Split, data_dir: &Path) -> String {
+    let ([plain, gzipped, ..], folder) = (names(split), data_dir.display());
     format!("{plain} or {gzipped} in {folder} or {folder}/{SUBFOLDER}")
 }
 
@@ -144,6 +159,7 @@ impl Dataset for Mnist {
 /// A file of images, by its name.
 struct IdxFile {
     path: PathBuf,
+    split: Split,
 }
 
 impl IdxFile {
@@ -208,7 +224,8 @@ impl IdxFile {
     }
 
     fn wrong(&self, expected: &str, found: &str) -> DataError {
-        DataError::Mnist { path: self.path.clone(), expected: expected.into(), found: found.into() }
+        let [name, ..] = names(self.split);
+        DataError::Mnist { path: self.path.clone(), name, expected: expected.into(), found: found.into() }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use dcgan_data::download::{
     DownloadConfig, DownloadError, DownloadEvent, Failure, RemoteFile, Source, fetch,
 };
-use dcgan_data::{Cifar10, Dataset, Mnist};
+use dcgan_data::{Cifar10, Dataset, Mnist, Split};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
@@ -428,17 +428,18 @@ fn cifar10_is_downloaded_and_unpacked() {
     let config = DownloadConfig::default();
     for _ in 0..2 {
         Cifar10::download(&data_dir, &source, &config, &mut |_| {}).unwrap();
-        let dataset = Cifar10::open(&data_dir).unwrap();
+        let dataset = Cifar10::open(Split::Train, &data_dir).unwrap();
         let values: Vec<u8> = (0..dataset.len()).map(|i| dataset.picture(i).unwrap().as_bytes()[0]).collect();
         assert_eq!(values, [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
         assert_eq!(names(&data_dir), ["cifar-10-batches-bin", name]);
-        assert_eq!(names(&data_dir.join("cifar-10-batches-bin")).len(), 5);
+        assert_eq!(names(&data_dir.join("cifar-10-batches-bin")).len(), 6);
+        assert_eq!(Cifar10::open(Split::Test, &data_dir).unwrap().len(), 1);
     }
     assert_eq!(server.requests().len(), 1, "the second time, all is there");
     // The archive alone is enough.
     fs::remove_dir_all(data_dir.join("cifar-10-batches-bin")).unwrap();
     Cifar10::download(&data_dir, &source, &config, &mut |_| {}).unwrap();
-    assert_eq!((Cifar10::open(&data_dir).unwrap().len(), server.requests().len()), (10, 1));
+    assert_eq!((Cifar10::open(Split::Train, &data_dir).unwrap().len(), server.requests().len()), (10, 1));
 }
 
 #[test]
@@ -463,10 +464,13 @@ fn mnist_is_downloaded_to_where_torchvision_looks() {
     let download = || Mnist::download(folder.path(), &source, &DownloadConfig::default(), &mut |_| {});
     let message = download().unwrap_err().to_string();
     assert!(message.contains("train-images-idx3-ubyte.gz: the server answered 404"), "{message}");
-    assert!(Mnist::open(folder.path()).is_err(), "three files of four are not taken for the dataset");
+    assert!(
+        Mnist::open(Split::Train, folder.path()).is_err(),
+        "three files of four are not taken for the dataset"
+    );
     download().unwrap();
     assert_eq!(server.requests().len(), 5, "what was there is not fetched again");
-    let dataset = Mnist::open(folder.path()).unwrap();
+    let dataset = Mnist::open(Split::Train, folder.path()).unwrap();
     assert_eq!((dataset.len(), dataset.picture(4).unwrap().as_bytes()[783]), (5, 7));
     assert_eq!(names(&folder.path().join("MNIST/raw")).len(), 4);
 }

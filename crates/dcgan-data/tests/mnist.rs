@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use dcgan_data::{Dataset, Fitter, Mnist};
+use dcgan_data::{Dataset, Fitter, Mnist, Split};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
@@ -70,7 +70,7 @@ fn cells(plane: &[u8], side: usize) -> Vec<f64> {
 fn digits_keep_their_form_at_every_size_and_gray_becomes_colour() {
     let folder = TempDir::new().unwrap();
     write_digits(&folder.path().join("train-images-idx3-ubyte.gz"), 20);
-    let dataset = Mnist::open(folder.path()).unwrap();
+    let dataset = Mnist::open(Split::Train, folder.path()).unwrap();
     assert_eq!(dataset.len(), 20);
     for (size, channels) in [(28, 1), (32, 1), (32, 3), (64, 1), (64, 3)] {
         let mut fitter = Fitter::new(size, channels).unwrap();

@@ -4,6 +4,7 @@
 //! - [`generator`]: turns latents into images; [`model_file`]: what a `.onnx` file says of itself
 //! - [`seeds`]: lists of them; [`output`]: images as files
 //! - [`mod@bench`]: how fast a generator draws
+//! - `evaluate`, with the feature of that name: how far its images are from those of a dataset
 //! - `serve`, with the feature of that name: images over HTTP
 //! - [`mod@install`]: fetches ONNX Runtime from its PyPI package into the per-user cache
 //! - [`search`], [`cache`] and [`library`]: where ONNX Runtime is looked for, where that cache is, and the check that
@@ -25,6 +26,8 @@ pub mod bench;
 pub mod cache;
 pub mod doctor;
 pub mod engine;
+#[cfg(feature = "evaluate")]
+pub mod evaluate;
 pub mod generator;
 pub mod install;
 pub mod library;

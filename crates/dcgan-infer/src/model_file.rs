@@ -26,6 +26,7 @@ pub struct ModelFile {
     metadata: BTreeMap<String, String>,
     weights: Vec<PathBuf>,
     weights_are_inputs: bool,
+    is_extended: bool,
     is_changed: bool,
 }
 
@@ -80,6 +81,14 @@ impl ModelFile {
     pub fn read(path: &Path) -> Result<Self, GeneratorError> {
         let bytes =
             input::read(path).map_err(|reason| GeneratorError::Read { path: path.to_owned(), reason })?;
+        Self::parse(path, bytes)
+    }
+
+    /// The file of this path, whose content was read already.
+    ///
+    /// # Errors
+    /// As [`ModelFile::read`], which this is a part of.
+    pub(crate) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, GeneratorError> {
         let no_model = |reason: String| GeneratorError::NoModel { path: path.to_owned(), reason };
         let model = ModelProto::decode(bytes.as_slice()).map_err(|error| no_model(error.to_string()))?;
         let graph = model.graph.ok_or_else(|| no_model("there is no graph in it".to_owned()))?;
@@ -92,6 +101,7 @@ impl ModelFile {
             metadata,
             weights: weight_files(path, &graph)?,
             weights_are_inputs: graph.input.iter().any(|input| names.contains(&input.name)),
+            is_extended: false,
             bytes,
         })
     }
@@ -104,6 +114,19 @@ impl ModelFile {
     /// The file's content: what was looked at is what is loaded, also where the file is replaced in between.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same model with more in it: messages of protocol buffers that follow each other are one, in which repeated
+    /// fields go on.
+    #[cfg(feature = "evaluate")]
+    pub(crate) fn extended(mut self, addition: &[u8]) -> Self {
+        self.bytes.extend(addition);
+        Self { is_extended: true, ..self }
+    }
+
+    /// Whether the file's content alone is not all of the model.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.is_extended
     }
 
     /// The same without the content, which an engine has now.

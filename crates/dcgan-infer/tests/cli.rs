@@ -15,10 +15,14 @@ fn help_is_as_reviewed() {
         ("help_doctor", vec!["doctor", "--help"]),
         ("help_interpolate", vec!["interpolate", "--help"]),
         ("help_bench", vec!["bench", "--help"]),
+        ("help_evaluate", vec!["evaluate", "--help"]),
         ("help_serve", vec!["serve", "--help"]),
     ] {
         // Without its feature, neither the subcommand nor the line that names it is there.
-        if cfg!(not(feature = "serve")) && ["help", "help_serve"].contains(&name) {
+        let without = |subcommand| ["help", subcommand].contains(&name);
+        if cfg!(not(feature = "serve")) && without("help_serve")
+            || cfg!(not(feature = "evaluate")) && without("help_evaluate")
+        {
             continue;
         }
         let output = sandbox.dcgan_infer().args(args).output().unwrap();

@@ -34,7 +34,7 @@ fn open(name: &str, bytes: &[u8]) -> Result<Mnist, DataError> {
     let path = folder.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
-    Mnist::open(folder.path())
+    Mnist::open(Split::Train, folder.path())
 }
 
 /// Opening fails, as it is and gzipped, with a message of these parts and the file's name.
@@ -61,6 +61,20 @@ fn images_are_found_under_every_name_compressed_or_not() {
             }
         }
     }
+}
+
+#[test]
+fn each_split_has_its_own_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(NAMES[0]), images(3)).unwrap();
+    let message = Mnist::open(Split::Test, folder.path()).unwrap_err().to_string();
+    assert!(message.contains("no MNIST files: expected t10k-images-idx3-ubyte or "), "{message}");
+    fs::write(folder.path().join(TEST_NAMES[1]), gzip(&images(2))).unwrap();
+    let lengths = [Split::Train, Split::Test].map(|split| Mnist::open(split, folder.path()).unwrap().len());
+    assert_eq!(lengths, [3, 2]);
+    fs::write(folder.path().join(TEST_NAMES[0]), b"").unwrap();
+    let message = Mnist::open(Split::Test, folder.path()).unwrap_err().to_string();
+    assert!(message.contains("put MNIST's t10k-images-idx3-ubyte there"), "{message}");
 }
 
 #[test]
@@ -110,7 +124,7 @@ fn a_damaged_gzip_file_is_refused() {
 fn without_the_file_the_error_says_what_to_put_where() {
     let folder = tempfile::tempdir().unwrap();
     for data_dir in [folder.path().to_owned(), folder.path().join("missing")] {
-        let message = Mnist::open(&data_dir).unwrap_err().to_string();
+        let message = Mnist::open(Split::Train, &data_dir).unwrap_err().to_string();
         for part in [&data_dir.display().to_string(), NAMES[0], NAMES[1], "MNIST/raw"] {
             assert!(message.contains(part), "{part:?} is not in: {message}");
         }

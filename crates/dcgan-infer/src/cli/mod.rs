@@ -3,6 +3,8 @@
 mod bench;
 mod doctor;
 mod engine;
+#[cfg(feature = "evaluate")]
+mod evaluate;
 mod guard;
 mod install;
 mod interpolate;
@@ -21,6 +23,8 @@ use clap::{Parser, Subcommand};
 use self::bench::BenchArgs;
 use self::doctor::{DoctorArgs, ProbeArgs};
 use self::engine::EngineArgs;
+#[cfg(feature = "evaluate")]
+use self::evaluate::EvaluateArgs;
 use self::install::InstallArgs;
 use self::interpolate::InterpolateArgs;
 use self::model::ModelArgs;
@@ -52,6 +56,8 @@ pub struct Cli {
 enum Command {
     Interpolate(InterpolateArgs),
     Bench(BenchArgs),
+    #[cfg(feature = "evaluate")]
+    Evaluate(Box<EvaluateArgs>),
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
     Install(InstallArgs),
@@ -65,6 +71,8 @@ impl Cli {
         match self.command {
             Some(Command::Interpolate(args)) => args.run()?,
             Some(Command::Bench(args)) => args.run()?,
+            #[cfg(feature = "evaluate")]
+            Some(Command::Evaluate(args)) => args.run()?,
             #[cfg(feature = "serve")]
             Some(Command::Serve(args)) => args.run()?,
             Some(Command::Install(args)) => args.run()?,

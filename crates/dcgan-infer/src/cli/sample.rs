@@ -9,7 +9,7 @@ use clap::Args;
 use dcgan_core::{atomic, grid};
 use dcgan_infer::generator::Device;
 use dcgan_infer::output::{self, Format, tensor};
-use dcgan_infer::{Generator, GeneratorConfig, ModelFile};
+use dcgan_infer::{Engine, Generator, GeneratorConfig, ModelFile};
 use ndarray::{Array4, ArrayView2, ArrayView4, Axis};
 
 use super::engine::EngineArgs;
@@ -99,15 +99,30 @@ pub fn start(
     batch_size: Option<u16>,
 ) -> anyhow::Result<Generator> {
     let (engine, file) = engine.start_beside(read)?;
+    open_in(&engine, file, about, batch_size)
+}
+
+/// Opens the model in an engine that runs already.
+pub fn open_in(
+    engine: &Engine,
+    file: ModelFile,
+    about: &GeneratorConfig,
+    batch_size: Option<u16>,
+) -> anyhow::Result<Generator> {
     let model = file.path().to_owned();
-    let generator = guarded(engine.name(), &model, || Generator::new(&engine, file, about))?;
-    if let Device::Cpu { instead_of_cuda: Some(reason) } = generator.device() {
-        drop(writeln!(io::stderr(), "dcgan-infer: note: CUDA cannot be used, the CPU is: {reason}"));
-    }
+    let generator = guarded(engine.name(), &model, || Generator::new(engine, file, about))?;
+    note_device(generator.device());
     Ok(match batch_size.and_then(|size| NonZeroUsize::new(size.into())) {
         Some(size) => generator.with_batch(size),
         None => generator,
     })
+}
+
+/// Says on stderr if the CPU stands in for a GPU.
+pub fn note_device(device: &Device) {
+    if let Device::Cpu { instead_of_cuda: Some(reason) } = device {
+        drop(writeln!(io::stderr(), "dcgan-infer: note: CUDA cannot be used, the CPU is: {reason}"));
+    }
 }
 
 /// The images of latents `[N, latent]`; what is odd about them is said.

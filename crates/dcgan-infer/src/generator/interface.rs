@@ -209,14 +209,15 @@ fn no_images(found: String) -> Problem {
 }
 
 /// Type and shape of a tensor of numbers that are understood, an unknown size as -1.
-fn tensor(outlet: &Outlet) -> Option<(Element, &[i64])> {
+pub(crate) fn tensor(outlet: &Outlet) -> Option<(Element, &[i64])> {
     match outlet.dtype() {
         ValueType::Tensor { ty, shape, .. } => Element::of(*ty).map(|element| (element, &shape[..])),
         _ => None,
     }
 }
 
-fn describe(outlets: &[Outlet]) -> String {
+/// Names, types and shapes, for people.
+pub(crate) fn describe(outlets: &[Outlet]) -> String {
     let each = outlets.iter().map(|outlet| match outlet.dtype() {
         ValueType::Tensor { ty: TensorElementType::Undefined, .. } => format!("{} of no type", outlet.name()),
         ValueType::Tensor { ty, shape, .. } => format!("{} {ty} {shape:?}", outlet.name()),

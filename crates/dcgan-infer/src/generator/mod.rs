@@ -12,11 +12,11 @@
 //! | value range | the metadata `dcgan.value_range` | 0 to 255 for bytes, -1 to 1 for floats |
 
 mod error;
-mod interface;
-mod layout;
+pub(crate) mod interface;
+pub(crate) mod layout;
 mod range;
-mod session;
-mod tensor;
+pub(crate) mod session;
+pub(crate) mod tensor;
 
 use std::num::NonZeroUsize;
 use std::path::Path;

@@ -31,6 +31,8 @@ pub struct RangeError(String);
 impl ValueRange {
     /// The range of tanh.
     pub const SIGNED: Self = Self { low: -1.0, high: 1.0 };
+    /// The range of probabilities, and of PyTorch's `ToTensor`.
+    pub const UNIT: Self = Self { low: 0.0, high: 1.0 };
     /// The range of bytes.
     pub const BYTES: Self = Self { low: 0.0, high: 255.0 };
 

@@ -30,11 +30,14 @@ impl Display for Device {
     }
 }
 
+/// Where ONNX Runtime looks for the weights of a model that is loaded from memory.
+const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_path";
+
 /// Loads a model on the device that was chosen.
 ///
 /// A session that was to be on the GPU and is not fails: ONNX Runtime by itself would fall back on the CPU without a
 /// word.
-pub(super) fn start_session(engine: &Engine, file: &ModelFile) -> Result<(Session, Device), GeneratorError> {
+pub(crate) fn start_session(engine: &Engine, file: &ModelFile) -> Result<(Session, Device), GeneratorError> {
     let cpu = |instead_of_cuda| {
         let session = load(engine, file, false).map_err(|source| GeneratorError::Model {
             path: file.path().to_owned(),
@@ -69,9 +72,13 @@ fn load(engine: &Engine, file: &ModelFile, on_cuda: bool) -> ort::Result<Session
         builder = builder.with_execution_providers([CUDA::default().build().error_on_failure()])?;
     }
     // Weights in other files are looked for beside the model's.
-    if file.weights().is_empty() {
-        builder.commit_from_memory(file.bytes())
-    } else {
-        builder.commit_from_file(file.path())
+    if !file.weights().is_empty() && !file.is_extended() {
+        return builder.commit_from_file(file.path());
     }
+    if !file.weights().is_empty() {
+        let path = std::path::absolute(file.path()).map_err(ort::Error::wrap)?;
+        let folder = path.parent().unwrap_or(&path);
+        builder = builder.with_config_entry(WEIGHTS_FOLDER, folder.to_string_lossy())?;
+    }
+    builder.commit_from_memory(file.bytes())
 }

@@ -4,6 +4,8 @@
 #![allow(dead_code)]
 
 pub mod fakes;
+#[cfg(feature = "evaluate")]
+pub mod features;
 pub mod samples;
 #[cfg(feature = "serve")]
 pub mod server;

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dcgan_data::{DataError, Dataset, Loader, LoaderConfig, epoch_batches};
+use dcgan_data::{DataError, Dataset, Loader, LoaderConfig, Split, epoch_batches};
 
 use crate::arch::{Architecture, ForArchitecture};
 use crate::collapse::Guard;
@@ -243,7 +243,9 @@ fn open_dataset(
     report: &mut dyn FnMut(Event),
 ) -> Result<Arc<dyn Dataset>, TrainError> {
     let dataset =
-        config.dataset.open(&config.data_dir, side, &config.download, &mut |event| report(event.into()))?;
+        config.dataset.open(Split::Train, &config.data_dir, side, &config.download, &mut |event| {
+            report(event.into())
+        })?;
     check_batch_size(config, dataset.len())?;
     check_d_steps(config, dataset.len())?;
     Ok(dataset.into())
