@@ -111,16 +111,29 @@ impl Display for Report {
         writeln!(f, "features  {}\n", self.features)?;
         let Kid { distance, standard_error } = self.kid;
         let counts = format!("{images} generated and {} real images", self.real.images);
-        writeln!(f, "KID               {distance:.6} (standard error {standard_error:.6}), {counts}")?;
+        let [distance, standard_error] = [distance, standard_error].map(figure);
+        writeln!(f, "KID               {distance} (standard error {standard_error}), {counts}")?;
         if let Some(Subsets { count, size, seed, mean, standard_deviation }) = &self.kid_subsets {
             writeln!(
                 f,
-                "KID of parts      {mean:.6} (standard deviation {standard_deviation:.6}), {count} of {size} images each, \
-                 seed {seed}"
+                "KID of parts      {} (standard deviation {}), {count} of {size} images each, \
+                 seed {seed}",
+                figure(*mean),
+                figure(*standard_deviation)
             )?;
         }
-        writeln!(f, "Frechet distance  {:.4}, {counts}", self.frechet)?;
+        writeln!(f, "Frechet distance  {}, {counts}", figure(self.frechet))?;
         self.cautions.iter().try_for_each(|caution| writeln!(f, "caution: {caution}"))
+    }
+}
+
+/// A figure with at least five digits that say something: features have any scale.
+fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size == 0.0 || size >= 100.0 => format!("{value:.2}"),
+        size if size >= 0.1 => format!("{value:.5}"),
+        size if size >= 1e-3 => format!("{value:.7}"),
+        _ => format!("{value:.4e}"),
     }
 }
 
@@ -167,5 +180,24 @@ impl Display for FeatureReport {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_five_digits_or_more_at_every_scale() {
+        for (value, expected) in [
+            (0.0, "0.00"),
+            (163.04735, "163.05"),
+            (10.67931, "10.67931"),
+            (0.1583604, "0.15836"),
+            (-0.0177012, "-0.0177012"),
+            (1.2345678e-9, "1.2346e-9"),
+        ] {
+            assert_eq!(figure(value), expected);
+        }
     }
 }
