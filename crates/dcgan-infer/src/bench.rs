@@ -5,9 +5,11 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use dcgan_core::latent::latents;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::generator::{Generator, GeneratorError};
+use crate::engine::Engine;
+use crate::generator::{Device, Generator, GeneratorConfig, GeneratorError};
+use crate::model_file::ModelFile;
 
 /// What is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +40,8 @@ pub struct Report {
     /// Engine and version.
     pub engine: String,
     /// What it computed on.
-    pub device: String,
+    #[serde(serialize_with = "as_text")]
+    pub device: Device,
     /// Threads that were asked for; none where the engine chose.
     pub threads: Option<usize>,
     /// Shape of an image: channels, height, width.
@@ -52,6 +55,8 @@ pub struct Report {
 pub struct Row {
     /// Latents at once.
     pub batch: usize,
+    /// Sessions that shared them.
+    pub sessions: usize,
     /// Measured runs.
     pub runs: usize,
     /// Images a second, over all runs.
@@ -76,32 +81,42 @@ pub struct Latency {
 }
 
 /// Measures a generator: latents in, images in [-1, 1] out, nothing encoded. A model of a fixed batch is measured at that
-/// one.
+/// one. A single image is drawn in one session, more in as many as a program that draws many has
+/// ([`Engine::sessions`]).
 ///
 /// # Errors
-/// [`GeneratorError::Run`] if the engine fails.
+/// As [`Generator::new`]; [`GeneratorError::Run`] if the engine fails.
 pub fn bench(
-    mut generator: Generator,
-    threads: Option<usize>,
+    engine: &Engine,
+    file: &ModelFile,
+    about: &GeneratorConfig,
     config: &BenchConfig,
 ) -> Result<Report, GeneratorError> {
+    let many = engine.sessions(usize::MAX);
+    let open = |sessions| Generator::in_sessions(engine, file.clone(), about, sessions);
+    let mut generator = open(NonZeroUsize::MIN)?;
     let batches = match generator.fixed_batch() {
         Some(batch) => vec![batch],
         None => config.batches.clone(),
     };
     let mut rows = Vec::with_capacity(batches.len());
     for batch in batches {
+        let is_alone = batch == NonZeroUsize::MIN || generator.fixed_batch().is_some();
+        let sessions = if is_alone { NonZeroUsize::MIN } else { many };
+        if generator.sessions() != sessions.get() {
+            generator = open(sessions)?;
+        }
         generator = generator.with_batch(batch);
         run_for(&mut generator, batch, config.warm_up)?;
         let times = run_for(&mut generator, batch, config.time)?;
-        rows.push(Row::of(batch.get(), times));
+        rows.push(Row::of(batch.get(), generator.sessions(), times));
     }
     Ok(Report {
         format: 1,
         model: generator.path().display().to_string(),
         engine: generator.engine().to_owned(),
-        device: generator.device().to_string(),
-        threads,
+        device: generator.device().clone(),
+        threads: engine.threads.map(NonZeroUsize::get),
         image: generator.image_shape(),
         rows,
     })
@@ -126,8 +141,12 @@ fn run_for(
     }
 }
 
+fn as_text<S: Serializer>(device: &Device, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(device)
+}
+
 impl Row {
-    fn of(batch: usize, mut times: Vec<Duration>) -> Self {
+    fn of(batch: usize, sessions: usize, mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let (runs, total) = (times.len(), times.iter().sum::<Duration>());
         // The nearest rank: a time that was measured, not one between two.
@@ -135,6 +154,7 @@ impl Row {
             |part: f64| times[((part * runs as f64).ceil() as usize).clamp(1, runs) - 1].as_secs_f64() * 1e3;
         Self {
             batch,
+            sessions,
             runs,
             images_per_second: (batch * runs) as f64 / total.as_secs_f64(),
             latency_ms: Latency { min: at(0.0), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) },
@@ -154,11 +174,13 @@ impl Display for Report {
         }
         writeln!(
             f,
-            "{:>5} {:>9} {:>6}   {:>9} {:>9} {:>9}",
-            "batch", "images/s", "runs", "p50 ms", "p90 ms", "p99 ms"
+            "{:>5} {:>8} {:>9} {:>6}   {:>9} {:>9} {:>9}",
+            "batch", "sessions", "images/s", "runs", "p50 ms", "p90 ms", "p99 ms"
         )?;
-        for Row { batch, runs, images_per_second, latency_ms: Latency { p50, p90, p99, .. } } in &self.rows {
-            writeln!(f, "{batch:>5} {images_per_second:>9.1} {runs:>6}   {p50:>9.3} {p90:>9.3} {p99:>9.3}")?;
+        for Row { batch, sessions, runs, images_per_second, latency_ms } in &self.rows {
+            let Latency { p50, p90, p99, .. } = latency_ms;
+            write!(f, "{batch:>5} {sessions:>8} {images_per_second:>9.1} {runs:>6}   ")?;
+            writeln!(f, "{p50:>9.3} {p90:>9.3} {p99:>9.3}")?;
         }
         Ok(())
     }
@@ -172,12 +194,12 @@ mod tests {
     #[test]
     fn percentiles_are_measured_times_and_the_speed_is_that_of_all_runs() {
         let times = (1..=100u64).map(|k| Duration::from_millis((k * 37) % 101)).collect();
-        let row = Row::of(8, times);
-        assert_eq!((row.batch, row.runs), (8, 100));
+        let row = Row::of(8, 2, times);
+        assert_eq!((row.batch, row.sessions, row.runs), (8, 2, 100));
         assert!((row.images_per_second - 800.0 / 5.05).abs() < 1e-9, "{row:?}");
         let expected = Latency { min: 1.0, p50: 50.0, p90: 90.0, p99: 99.0, max: 100.0 };
         assert_eq!(row.latency_ms, expected);
-        let only = Row::of(1, vec![Duration::from_millis(7)]);
+        let only = Row::of(1, 1, vec![Duration::from_millis(7)]);
         assert_eq!(only.latency_ms, Latency { min: 7.0, p50: 7.0, p90: 7.0, p99: 7.0, max: 7.0 });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
@@ -10,6 +11,10 @@ use ort::sys::OrtApi;
 use crate::library::{LibraryError, OnnxRuntime};
 use crate::search::{self, Candidate, LIBRARY_VARIABLE, Place};
 
+/// The most sessions of a generator: each holds the weights.
+pub const MOST_SESSIONS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+/// From so many images on, drawing them takes longer than starting more sessions.
+const MANY_IMAGES: usize = 128;
 /// The [name](Engine::name) of the embedded engine.
 pub(crate) const TRACT: &str = "tract";
 
@@ -46,7 +51,7 @@ pub struct EngineConfig {
     pub library: Option<PathBuf>,
     /// What to compute on.
     pub device: DeviceChoice,
-    /// Threads of a generator, as many as cores by default. tract has one whatever is asked for.
+    /// Threads of a generator, as many as cores by default. A session of tract has one whatever is asked for.
     pub threads: Option<NonZeroUsize>,
 }
 
@@ -184,6 +189,19 @@ impl Engine {
             }
             Err(source) => Err(EngineError::Start { description, source }),
         }
+    }
+
+    /// How many sessions draw so many images soonest: one where there are few, because each takes time to start, or else
+    /// as many as there are threads, up to [`MOST_SESSIONS`].
+    pub fn sessions(&self, images: usize) -> NonZeroUsize {
+        let most = self.available_threads().min(MOST_SESSIONS);
+        if images < MANY_IMAGES { NonZeroUsize::MIN } else { most }
+    }
+
+    /// Threads of all sessions together.
+    pub(crate) fn available_threads(&self) -> NonZeroUsize {
+        let cores = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(cores)
     }
 
     /// Which engine this is, such as `ONNX Runtime 1.32.0` or `tract`.

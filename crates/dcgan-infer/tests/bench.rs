@@ -31,6 +31,7 @@ fn every_batch_has_a_row_with_figures_that_fit_together() {
     let rows = report["rows"].as_array().unwrap();
     let batches: Vec<_> = rows.iter().map(|row| row["batch"].as_u64().unwrap()).collect();
     assert_eq!(batches, [1, 5, 32]);
+    assert!(rows.iter().all(|row| row["sessions"] == 1), "one thread: {rows:?}");
     for row in rows {
         let number = |value: &Value| value.as_f64().unwrap();
         let latency = ["min", "p50", "p90", "p99", "max"].map(|name| number(&row["latency_ms"][name]));
@@ -42,6 +43,15 @@ fn every_batch_has_a_row_with_figures_that_fit_together() {
         // The clock runs between the runs, too, and at least one is made.
         assert!(runs >= 1.0 && (runs - 1.0) * latency[0] <= 20.0, "{row}");
     }
+}
+
+#[test]
+fn more_images_than_one_are_shared_by_sessions() {
+    let sandbox = Sandbox::new();
+    let report = report(&sandbox, &model(), &["--batches", "1,5,2", "--threads", "3"]);
+    let rows = report["rows"].as_array().unwrap();
+    let sessions: Vec<_> = rows.iter().map(|row| row["sessions"].as_u64().unwrap()).collect();
+    assert_eq!(sessions, [1, 3, 3]);
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn depend_on_nothing_but_their_latent() {
 }
 
 #[test]
+fn are_the_same_in_several_sessions() {
+    samples::are_the_same_in_several_sessions(&ENGINE);
+}
+
+#[test]
 fn need_latents_of_the_models_length() {
     samples::need_latents_of_the_models_length(&ENGINE);
 }

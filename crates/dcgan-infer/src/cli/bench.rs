@@ -13,13 +13,13 @@ use dcgan_infer::bench::{BenchConfig, bench};
 use super::engine::EngineArgs;
 use super::guard::guarded;
 use super::model::ModelArgs;
-use super::sample::{start, warn_if_changed};
+use super::sample::{note_device, warn_if_changed};
 
 /// Measure how fast a generator draws
 ///
 /// From latents to images in memory, nothing is encoded or written. The object that --json prints has the fields `format`
 /// (1), `model`, `engine`, `device`, `threads` (null where the engine chose), `image` and `rows`, a list of `batch`,
-/// `runs`, `images_per_second` and `latency_ms` (`min`, `p50`, `p90`, `p99`, `max`). Fields may be added under the same
+/// `sessions` (those that share a batch), `runs`, `images_per_second` and `latency_ms` (`min`, `p50`, `p90`, `p99`, `max`). Fields may be added under the same
 /// `format`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
@@ -66,10 +66,10 @@ impl BenchArgs {
             warn_if_changed(&file);
             Ok(file)
         };
-        let threads = self.engine.threads();
-        let generator = start(read, &self.about.into(), self.engine, None)?;
-        let engine = generator.engine().to_owned();
-        let report = guarded(&engine, &self.model, || bench(generator, threads, &config))?;
+        let (engine, file) = self.engine.start_beside(read)?;
+        let run = || bench(&engine, &file, &self.about.into(), &config);
+        let report = guarded(engine.name(), &self.model, run)?;
+        note_device(&report.device);
         let text = match self.json {
             true => format!("{}\n", serde_json::to_string_pretty(&report)?),
             false => report.to_string(),

@@ -24,7 +24,7 @@ pub struct EngineArgs {
     /// What to compute on: cuda is an error where ONNX Runtime cannot use an NVIDIA GPU, auto takes one if it can
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceName,
-    /// Threads of ONNX Runtime, as many as cores by default; tract has one
+    /// Threads that draw, as many as cores by default; a single image takes one of tract's
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -46,11 +46,6 @@ enum DeviceName {
 }
 
 impl EngineArgs {
-    /// Threads that were asked for.
-    pub fn threads(&self) -> Option<usize> {
-        self.threads.map(usize::from)
-    }
-
     /// Starts the engine and says on stderr which it is.
     #[cfg(feature = "serve")]
     pub fn start(self) -> anyhow::Result<Engine> {

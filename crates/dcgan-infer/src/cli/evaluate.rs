@@ -163,7 +163,7 @@ impl EvaluateArgs {
             Ok((file, features.read()?))
         };
         let (engine, (file, (feature_file, feature_config))) = self.engine.start_beside(read)?;
-        let mut generator = open_in(&engine, file, &self.about.into(), None)?;
+        let mut generator = open_in(&engine, file, &self.about.into(), config.images)?;
         say_what_is_odd(&mut generator, self.seed)?;
         let image = generator.image_shape();
         let features = match feature_file {

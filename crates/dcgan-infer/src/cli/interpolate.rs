@@ -73,10 +73,10 @@ impl InterpolateArgs {
         );
         let form = self.form(target.format())?;
         let (frames, fps, seeds) = (self.frames.map(usize::from), self.fps, self.seeds);
-        let generator = start(|| open(&self.model, &target), &self.about.into(), self.engine, None)?;
+        let (count, columns) = form.size(seeds.as_slice().len(), frames);
+        let generator = start(|| open(&self.model, &target), &self.about.into(), self.engine, count)?;
         let [_, height, width] = generator.image_shape();
         let stops = latent::latents_of(seeds.as_slice(), generator.latent_size(), None);
-        let (count, columns) = form.size(stops.nrows(), frames);
         let layout = self.output.grid().layout(count, columns, [height, width])?;
         let z = form.latents(stops.view(), count, columns);
         let images = draw(generator, z.view())?;

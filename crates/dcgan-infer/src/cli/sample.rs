@@ -49,9 +49,13 @@ impl SampleArgs {
             }
             Ok(file)
         };
-        let generator = start(read, about, engine, self.batch_size)?;
-        let [_, height, width] = generator.image_shape();
         let count = wanted.count();
+        let generator = start(read, about, engine, count)?;
+        let generator = match self.batch_size.and_then(|size| NonZeroUsize::new(size.into())) {
+            Some(size) => generator.with_batch(size),
+            None => generator,
+        };
+        let [_, height, width] = generator.image_shape();
         let (grid, is_one) = (self.output.grid(), target.is_one_picture());
         let layout = match is_one {
             true => grid.layout(count, grid::square_columns(count), [height, width])?,
@@ -91,31 +95,29 @@ pub fn warn_if_changed(file: &ModelFile) {
     }
 }
 
-/// Starts an engine with the model that `read` reads.
+/// Starts an engine with the model that `read` reads, to draw so many images.
 pub fn start(
     read: impl FnOnce() -> anyhow::Result<ModelFile>,
     about: &GeneratorConfig,
     engine: EngineArgs,
-    batch_size: Option<u16>,
+    images: usize,
 ) -> anyhow::Result<Generator> {
     let (engine, file) = engine.start_beside(read)?;
-    open_in(&engine, file, about, batch_size)
+    open_in(&engine, file, about, images)
 }
 
-/// Opens the model in an engine that runs already.
+/// Opens the model in an engine that runs already, to draw so many images.
 pub fn open_in(
     engine: &Engine,
     file: ModelFile,
     about: &GeneratorConfig,
-    batch_size: Option<u16>,
+    images: usize,
 ) -> anyhow::Result<Generator> {
-    let model = file.path().to_owned();
-    let generator = guarded(engine.name(), &model, || Generator::new(engine, file, about))?;
+    let (model, sessions) = (file.path().to_owned(), engine.sessions(images));
+    let open = || Generator::in_sessions(engine, file, about, sessions);
+    let generator = guarded(engine.name(), &model, open)?;
     note_device(generator.device());
-    Ok(match batch_size.and_then(|size| NonZeroUsize::new(size.into())) {
-        Some(size) => generator.with_batch(size),
-        None => generator,
-    })
+    Ok(generator)
 }
 
 /// Says on stderr if the CPU stands in for a GPU.

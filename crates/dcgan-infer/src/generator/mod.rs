@@ -14,6 +14,7 @@
 mod error;
 pub(crate) mod interface;
 pub(crate) mod layout;
+mod parallel;
 mod range;
 pub(crate) mod session;
 pub(crate) mod tensor;
@@ -25,7 +26,7 @@ use ndarray::{Array2, Array4, ArrayView2, ArrayViewD, ArrayViewMut4, Axis, Zip, 
 use ort::session::Session;
 
 use self::interface::{Input, Output};
-use self::session::start_session;
+use self::session::start_sessions;
 use crate::engine::Engine;
 use crate::model_file::ModelFile;
 
@@ -59,13 +60,21 @@ pub struct Generator {
     file: ModelFile,
     engine: String,
     device: Device,
-    session: Session,
+    /// One at least.
+    sessions: Vec<Session>,
+    form: Form,
+    range: RangeSource,
+    batch: NonZeroUsize,
+}
+
+/// What goes into a model and what comes out.
+#[derive(Debug)]
+struct Form {
     input: Input,
     output: Output,
     layout: Layout,
     image: [usize; 3],
-    range: (ValueRange, RangeSource),
-    batch: NonZeroUsize,
+    range: ValueRange,
 }
 
 impl Generator {
@@ -91,23 +100,41 @@ impl Generator {
     /// [`Generator::sample`], and its panic cannot leave the C interface that `ort` speaks with it. A panic hook that
     /// ends the process runs before. ONNX Runtime returns an error for them.
     pub fn new(engine: &Engine, file: ModelFile, config: &GeneratorConfig) -> Result<Self, GeneratorError> {
-        let (mut session, device) = start_session(engine, &file)?;
-        let input = Input::of(&session, &file, config).map_err(|problem| problem.of(&file))?;
-        let output = Output::of(&session, config).map_err(|problem| problem.of(&file))?;
+        Self::in_sessions(engine, file, config, NonZeroUsize::MIN)
+    }
+
+    /// The same in several sessions, each with its part of the engine's threads, that draw parts of what is asked for at
+    /// once. For two images and more that is faster than one session whose threads work on each layer together and wait
+    /// for each other; each takes the memory of one. [`Engine::sessions`] says how many are worth it. On a GPU there is one.
+    ///
+    /// # Errors
+    /// As [`Generator::new`].
+    ///
+    /// # Aborts
+    /// As [`Generator::new`].
+    pub fn in_sessions(
+        engine: &Engine,
+        file: ModelFile,
+        config: &GeneratorConfig,
+        sessions: NonZeroUsize,
+    ) -> Result<Self, GeneratorError> {
+        let (mut sessions, device) = start_sessions(engine, &file, sessions)?;
+        let input = Input::of(&sessions[0], &file, config).map_err(|problem| problem.of(&file))?;
+        let output = Output::of(&sessions[0], config).map_err(|problem| problem.of(&file))?;
         let shape = match output.shape {
             Some(shape) => shape,
-            None => run_once(&mut session, &input, &output).map_err(|source| GeneratorError::Run {
+            None => run_once(&mut sessions[0], &input, &output).map_err(|source| GeneratorError::Run {
                 path: file.path().to_owned(),
                 engine: engine.name().to_owned(),
                 source,
             })?,
         };
         let layout = interface::layout(shape, config).map_err(|problem| problem.of(&file))?;
-        let range =
+        let (values, range) =
             interface::value_range(output.element, &file, config).map_err(|problem| problem.of(&file))?;
-        let (engine, image) = (engine.name().to_owned(), layout.image(shape));
-        let file = file.without_bytes();
-        Ok(Self { file, engine, device, session, input, output, layout, image, range, batch: MAX_BATCH })
+        let form = Form { input, output, layout, image: layout.image(shape), range: values };
+        let (engine, file) = (engine.name().to_owned(), file.without_bytes());
+        Ok(Self { file, engine, device, sessions, form, range, batch: MAX_BATCH })
     }
 
     /// The same generator with another number of latents that go through the model at once than [`MAX_BATCH`]: it
@@ -118,7 +145,7 @@ impl Generator {
 
     /// The one number of latents that the model takes at once, if it was exported for a single one.
     pub fn fixed_batch(&self) -> Option<NonZeroUsize> {
-        self.input.fixed_batch.and_then(NonZeroUsize::new)
+        self.form.input.fixed_batch.and_then(NonZeroUsize::new)
     }
 
     /// The file that it was read from.
@@ -133,12 +160,12 @@ impl Generator {
 
     /// The name of the model's input.
     pub fn input_name(&self) -> &str {
-        self.session.inputs()[0].name()
+        self.sessions[0].inputs()[0].name()
     }
 
     /// The name of the output that holds the images.
     pub fn output_name(&self) -> &str {
-        &self.output.name
+        &self.form.output.name
     }
 
     /// What it is computed on.
@@ -148,17 +175,22 @@ impl Generator {
 
     /// Length of a latent vector.
     pub fn latent_size(&self) -> usize {
-        self.input.latent
+        self.form.input.latent
     }
 
     /// Channels, height and width of an image.
     pub fn image_shape(&self) -> [usize; 3] {
-        self.image
+        self.form.image
     }
 
     /// The values that stand for black and white in the model's output, and who says so.
     pub fn value_range(&self) -> (ValueRange, RangeSource) {
-        self.range
+        (self.form.range, self.range)
+    }
+
+    /// Sessions that it draws in.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
     }
 
     /// The images of latents `[N, latent]`: `[N, C, H, W]`, the model's [range](Self::value_range) as [-1, 1]. An image
@@ -169,30 +201,41 @@ impl Generator {
     /// # Errors
     /// [`GeneratorError::Latent`] for latents of another length, [`GeneratorError::Run`] if the engine fails.
     pub fn sample(&mut self, z: ArrayView2<f32>) -> Result<Array4<f32>, GeneratorError> {
-        let (latent, [channels, height, width]) = (self.input.latent, self.image);
+        let (latent, [channels, height, width]) = (self.form.input.latent, self.form.image);
         if z.ncols() != latent {
             let (path, found) = (self.path().to_owned(), z.ncols());
             return Err(GeneratorError::Latent { path, expected: latent, found });
         }
-        let batch = self.input.fixed_batch.unwrap_or(self.batch.get());
+        let share = z.nrows().div_ceil(self.sessions.len()).clamp(1, self.batch.get());
+        let batch = self.form.input.fixed_batch.unwrap_or(share);
         let mut images = Array4::zeros((z.nrows(), channels, height, width));
-        for (z, images) in z.axis_chunks_iter(Axis(0), batch).zip(images.axis_chunks_iter_mut(Axis(0), batch))
-        {
-            self.sample_batch(z, images).map_err(|source| GeneratorError::Run {
-                path: self.path().to_owned(),
-                engine: self.engine.clone(),
-                source,
-            })?;
-        }
+        let parts = z.axis_chunks_iter(Axis(0), batch).zip(images.axis_chunks_iter_mut(Axis(0), batch));
+        let needed = z.nrows().div_ceil(batch).clamp(1, self.sessions.len());
+        let form = &self.form;
+        parallel::run(&mut self.sessions[..needed], parts, |session, (z, images)| {
+            form.draw(session, z, images)
+        })
+        .map_err(|source| GeneratorError::Run {
+            path: self.file.path().to_owned(),
+            engine: self.engine.clone(),
+            source,
+        })?;
         Ok(images)
     }
+}
 
-    /// Runs one batch, at most as long as the model takes.
-    fn sample_batch(&mut self, z: ArrayView2<f32>, mut images: ArrayViewMut4<f32>) -> ort::Result<()> {
-        let (layout, (range, _)) = (self.layout, self.range);
+impl Form {
+    /// Draws one batch, at most as long as the model takes.
+    fn draw(
+        &self,
+        session: &mut Session,
+        z: ArrayView2<f32>,
+        mut images: ArrayViewMut4<f32>,
+    ) -> ort::Result<()> {
+        let (layout, range) = (self.layout, self.range);
         let rows = self.input.batch(z.nrows());
         let [a, b, c] = layout.shape(self.image);
-        run(&mut self.session, &self.input, &self.output, z, |output| {
+        run(session, &self.input, &self.output, z, |output| {
             if output.shape() != [rows, a, b, c] {
                 let found = output.shape();
                 return Err(ort::Error::new(format!(

@@ -1,6 +1,9 @@
 //! A model in an engine.
 
 use std::fmt::{self, Display, Formatter};
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread;
 
 use ort::ep::CUDA;
 use ort::session::Session;
@@ -33,39 +36,83 @@ impl Display for Device {
 /// Where ONNX Runtime looks for the weights of a model that is loaded from memory.
 const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
-/// Loads a model on the device that was chosen.
+/// Loads a model on the device that was chosen, in one session with all of the engine's threads.
 ///
 /// A session that was to be on the GPU and is not fails: ONNX Runtime by itself would fall back on the CPU without a
 /// word.
 pub(crate) fn start_session(engine: &Engine, file: &ModelFile) -> Result<(Session, Device), GeneratorError> {
-    let cpu = |instead_of_cuda| {
-        let session = load(engine, file, false).map_err(|source| GeneratorError::Model {
-            path: file.path().to_owned(),
-            engine: engine.name().to_owned(),
-            source,
-        })?;
-        Ok((session, Device::Cpu { instead_of_cuda }))
+    start(engine, file, engine.threads)
+}
+
+/// Loads it in several, each with its part of the threads; on a GPU in one. There is one at least.
+pub(super) fn start_sessions(
+    engine: &Engine,
+    file: &ModelFile,
+    sessions: NonZeroUsize,
+) -> Result<(Vec<Session>, Device), GeneratorError> {
+    let threads = match sessions.get() {
+        1 => engine.threads,
+        sessions => {
+            NonZeroUsize::new(engine.available_threads().get() / sessions).or(Some(NonZeroUsize::MIN))
+        }
     };
+    let (first, device) = start(engine, file, threads)?;
+    if device == Device::Cuda {
+        return Ok((vec![first], device));
+    }
+    let others = thread::scope(|scope| {
+        let other = |_| scope.spawn(|| on_cpu(engine, file, threads));
+        let others: Vec<_> = (1..sessions.get()).map(other).collect();
+        let joined =
+            others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(([first].into_iter().chain(others).collect(), device))
+}
+
+fn start(
+    engine: &Engine,
+    file: &ModelFile,
+    threads: Option<NonZeroUsize>,
+) -> Result<(Session, Device), GeneratorError> {
+    let cpu = |instead_of_cuda| Ok((on_cpu(engine, file, threads)?, Device::Cpu { instead_of_cuda }));
     match engine.device {
         DeviceChoice::Cpu => cpu(None),
-        DeviceChoice::Auto => match load(engine, file, true) {
+        DeviceChoice::Auto => match load(engine, file, threads, true) {
             Ok(session) => Ok((session, Device::Cuda)),
             Err(error) => cpu(Some(with_causes(&error))),
         },
-        DeviceChoice::Cuda => match load(engine, file, true) {
+        DeviceChoice::Cuda => match load(engine, file, threads, true) {
             Ok(session) => Ok((session, Device::Cuda)),
             Err(source) => Err(GeneratorError::Cuda { path: file.path().to_owned(), source }),
         },
     }
 }
 
-fn load(engine: &Engine, file: &ModelFile, on_cuda: bool) -> ort::Result<Session> {
+fn on_cpu(
+    engine: &Engine,
+    file: &ModelFile,
+    threads: Option<NonZeroUsize>,
+) -> Result<Session, GeneratorError> {
+    load(engine, file, threads, false).map_err(|source| GeneratorError::Model {
+        path: file.path().to_owned(),
+        engine: engine.name().to_owned(),
+        source,
+    })
+}
+
+fn load(
+    engine: &Engine,
+    file: &ModelFile,
+    threads: Option<NonZeroUsize>,
+    on_cuda: bool,
+) -> ort::Result<Session> {
     if engine.name() == TRACT && file.weights_are_inputs() {
         // ort-tract would take the weights for inputs that are asked for, and panic.
         return Err(ort::Error::new("its weights are inputs too"));
     }
     let mut builder = Session::builder(&engine.environment)?;
-    if let Some(threads) = engine.threads {
+    if let Some(threads) = threads {
         builder = builder.with_intra_threads(threads.get())?;
     }
     if on_cuda {

@@ -61,7 +61,8 @@ impl Model {
         let files: Vec<_> = [source.path.clone()].into_iter().chain(file.weights().iter().cloned()).collect();
         let stamp = Stamp::of(&files);
         let (digest, is_changed) = (digest(&file, &source.about)?, file.is_changed());
-        let generator = Generator::new(engine, file, &source.about)?;
+        let sessions = engine.sessions(usize::MAX);
+        let generator = Generator::in_sessions(engine, file, &source.about, sessions)?;
         if let Device::Cpu { instead_of_cuda: Some(reason) } = generator.device() {
             tracing::warn!(name = source.name, reason, "CUDA cannot be used, the CPU is");
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::num::NonZeroUsize;
 
 use dcgan_core::latent::latents;
-use dcgan_infer::{Engine, EngineConfig, Generator, GeneratorError};
+use dcgan_infer::{Engine, EngineConfig, Generator, GeneratorConfig, GeneratorError, ModelFile};
 use insta::internals::SnapshotContents;
 use insta::{Comparator, Settings};
 use ndarray::{ArrayView2, ArrayView3, Axis, s};
@@ -61,6 +61,25 @@ pub fn depend_on_nothing_but_their_latent(engine: &Engine) {
     // Rows that lie apart in memory.
     let reversed = generator.sample(z.slice(s![..;-1, ..])).unwrap();
     assert_eq!(reversed, all.slice(s![..;-1, .., .., ..]));
+}
+
+/// Sessions that share the work draw the same images, bit for bit, whatever their number.
+pub fn are_the_same_in_several_sessions(engine: &Engine) {
+    for (path, latent) in [(model(), 100), (fixture("fixed_batch.onnx"), 5)] {
+        let z = latents(0, 53, latent);
+        let expected = Generator::open(engine, &path).unwrap().sample(z.view()).unwrap();
+        for sessions in [2, 3] {
+            let file = ModelFile::read(&path).unwrap();
+            let sessions = NonZeroUsize::new(sessions).unwrap();
+            let mut generator =
+                Generator::in_sessions(engine, file, &GeneratorConfig::default(), sessions).unwrap();
+            assert_eq!(generator.sessions(), sessions.get());
+            for count in [0, 1, 2, 7, 53] {
+                let images = generator.sample(z.slice(s![..count, ..])).unwrap();
+                assert_eq!(images, expected.slice(s![..count, .., .., ..]), "{count} in {sessions}");
+            }
+        }
+    }
 }
 
 /// No latents give no images; latents of another length are refused.
