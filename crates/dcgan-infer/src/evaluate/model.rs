@@ -116,7 +116,7 @@ impl FeatureModel {
         config: &FeatureConfig,
         image: [usize; 3],
     ) -> Result<Self, FeatureError> {
-        let (session, device) = start_session(engine, &file.file)?;
+        let (session, device) = start_session(engine, &file.file, engine.threads)?;
         let input = FeatureInput::of(&session, file.path(), config, image[1].max(image[2]))?;
         let outlet = session.outputs().iter().find(|outlet| outlet.name() == file.output);
         let element =

@@ -36,15 +36,7 @@ impl Display for Device {
 /// Where ONNX Runtime looks for the weights of a model that is loaded from memory.
 const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
-/// Loads a model on the device that was chosen, in one session with all of the engine's threads.
-///
-/// A session that was to be on the GPU and is not fails: ONNX Runtime by itself would fall back on the CPU without a
-/// word.
-pub(crate) fn start_session(engine: &Engine, file: &ModelFile) -> Result<(Session, Device), GeneratorError> {
-    start(engine, file, engine.threads)
-}
-
-/// Loads it in several, each with its part of the threads; on a GPU in one. There is one at least.
+/// Loads a model in several sessions, each with its part of the engine's threads; on a GPU in one. There is one at least.
 pub(super) fn start_sessions(
     engine: &Engine,
     file: &ModelFile,
@@ -56,7 +48,7 @@ pub(super) fn start_sessions(
             NonZeroUsize::new(engine.available_threads().get() / sessions).or(Some(NonZeroUsize::MIN))
         }
     };
-    let (first, device) = start(engine, file, threads)?;
+    let (first, device) = start_session(engine, file, threads)?;
     if device == Device::Cuda {
         return Ok((vec![first], device));
     }
@@ -70,7 +62,11 @@ pub(super) fn start_sessions(
     Ok(([first].into_iter().chain(others).collect(), device))
 }
 
-fn start(
+/// Loads a model on the device that was chosen.
+///
+/// A session that was to be on the GPU and is not fails: ONNX Runtime by itself would fall back on the CPU without a
+/// word.
+pub(crate) fn start_session(
     engine: &Engine,
     file: &ModelFile,
     threads: Option<NonZeroUsize>,
