@@ -87,8 +87,8 @@ fn the_best_generator_is_kept_with_its_distances() {
     assert_eq!(found.iter().map(|(epoch, ..)| *epoch).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let mut smallest = f64::INFINITY;
     for (epoch, measurement, best) in &found {
-        assert_eq!(*best, measurement.kid < smallest, "epoch {epoch}: {found:#?}");
-        smallest = smallest.min(measurement.kid);
+        assert_eq!(*best, measurement.frechet < smallest, "epoch {epoch}: {found:#?}");
+        smallest = smallest.min(measurement.frechet);
     }
 
     let path = config.checkpoint_dir.join("generator_best.safetensors");

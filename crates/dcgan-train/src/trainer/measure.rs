@@ -54,8 +54,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         self.reals = Some(reals);
         let measurement = measurement?;
         self.log.measured(epoch, self.position.steps, &measurement)?;
-        let best =
-            self.best.is_none_or(|best| best.images != images || measurement.kid < best.measurement.kid);
+        // Not by KID, which followed the contrast of the images more than what they show: docs/metric.md.
+        let is_nearer = |best: Best| measurement.frechet < best.measurement.frechet;
+        let best = self.best.is_none_or(|best| best.images != images || is_nearer(best));
         (self.report)(Event::Measured { epoch, measurement, best });
         if best {
             let tensors = match &mut mean {
