@@ -1,7 +1,7 @@
 //! Features and distances against those of NumPy and SciPy, which `metric/reference.py` wrote, and what they are for.
 
 use dcgan_core::latent::latents;
-use dcgan_core::metric::{Kid, MetricError, Moments, RandomFeatures, frechet, kid, kid_subsets};
+use dcgan_core::metric::{Kid, MetricError, Moments, RandomFeatures, Whitening, frechet, kid, kid_subsets};
 use dcgan_core::rng::Rng;
 use ndarray::{Array2, Array4, ArrayView2, Axis, s};
 use serde_json::Value;
@@ -69,6 +69,37 @@ fn distances_are_those_of_numpy_and_scipy() {
     near(distance(&x, &y), expected["frechet"].as_f64().unwrap(), 1e-10);
     // More features than images: the covariances have no full rank, and roots of rounding errors come in.
     near(distance(&few_x, &few_y), expected["frechet_singular"].as_f64().unwrap(), 1e-6);
+}
+
+#[test]
+fn whitened_features_are_those_of_numpy() {
+    let expected = reference();
+    let [x, y] = sets([40, 50], 6);
+    let [few_x, few_y] = sets([5, 6], 8);
+    for (name, real, rows) in [("whitened", x, y), ("whitened_singular", few_x, few_y)] {
+        let whitening = Whitening::of(&Moments::of(real.view()).unwrap()).unwrap();
+        let found = whitening.apply(rows.view()).unwrap();
+        let expected = expected[name].as_array().unwrap();
+        assert!(expected.len() > 2);
+        for (found, expected) in found.outer_iter().zip(expected) {
+            for (found, expected) in found.iter().zip(numbers(expected)) {
+                assert!((f64::from(*found) - expected).abs() < 1e-5, "{name}: {found}, expected {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_vary_is_not_blown_up() {
+    let rows = Array2::from_elem((4, 3), 0.25);
+    let whitening = Whitening::of(&Moments::of(rows.view()).unwrap()).unwrap();
+    assert_eq!(whitening.apply(rows.view()).unwrap(), Array2::<f32>::zeros((4, 3)));
+    let other = whitening.apply((&rows + 1.0).view()).unwrap();
+    assert!(other.iter().all(|value| (value - 1.0).abs() < 1e-6), "{other}");
+    assert!(matches!(
+        whitening.apply(Array2::zeros((1, 2)).view()),
+        Err(MetricError::Dimensions { a: 3, b: 2 })
+    ));
 }
 
 /// More rows than are computed at once, and their parts.

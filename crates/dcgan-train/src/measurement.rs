@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use dcgan_core::latent;
-use dcgan_core::metric::{self, Kid, MetricError, Moments, RandomFeatures};
+use dcgan_core::metric::{self, Kid, MetricError, Moments, RandomFeatures, Whitening};
 use ndarray::{Array2, Array4, Axis, concatenate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -43,9 +43,10 @@ impl Measurement {
     }
 }
 
-/// Real images' features, which those of generated ones are compared with.
+/// Real images' features, which those of generated ones are compared with; both are whitened by the real ones'.
 pub struct Reals {
     extractor: RandomFeatures,
+    whitening: Whitening,
     features: Array2<f32>,
     moments: Moments,
 }
@@ -62,8 +63,10 @@ impl Reals {
         }
         let extractor = RandomFeatures::new(channels, height, width)?;
         let features = extract(&extractor, images)?;
+        let whitening = Whitening::of(&Moments::of(features.view())?)?;
+        let features = whitening.apply(features.view())?;
         let moments = Moments::of(features.view())?;
-        Ok(Self { extractor, features, moments })
+        Ok(Self { extractor, whitening, features, moments })
     }
 
     /// Compares the images of `count` consecutive seeds with the real ones.
@@ -86,6 +89,7 @@ impl Reals {
         }
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
         let features = concatenate(Axis(0), &views).expect("rows of one length");
+        let features = self.whitening.apply(features.view())?;
         // The two do not depend on each other, and both take a while.
         let (kid, frechet) = rayon::join(
             || metric::kid(self.features.view(), features.view()),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::latent::latents;
-use dcgan_core::metric::{Moments, RandomFeatures, frechet, kid};
+use dcgan_core::metric::{Moments, RandomFeatures, Whitening, frechet, kid};
 use dcgan_core::pixels;
 use dcgan_data::DatasetKind;
 use dcgan_train::arch::Arch;
@@ -70,6 +70,8 @@ fn measure(checkpoint: &Path) -> Measurement {
     });
     let extractor = RandomFeatures::new(3, 32, 32).unwrap();
     let [real, fake] = [real, images].map(|images| extractor.extract(images.view()).unwrap());
+    let whitening = Whitening::of(&Moments::of(real.view()).unwrap()).unwrap();
+    let [real, fake] = [real, fake].map(|features| whitening.apply(features.view()).unwrap());
     let found = kid(real.view(), fake.view()).unwrap();
     let [a, b] = [real, fake].map(|features| Moments::of(features.view()).unwrap());
     Measurement { kid: found.distance, kid_error: found.standard_error, frechet: frechet(&a, &b).unwrap() }
@@ -87,8 +89,8 @@ fn the_best_generator_is_kept_with_its_distances() {
     assert_eq!(found.iter().map(|(epoch, ..)| *epoch).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let mut smallest = f64::INFINITY;
     for (epoch, measurement, best) in &found {
-        assert_eq!(*best, measurement.frechet < smallest, "epoch {epoch}: {found:#?}");
-        smallest = smallest.min(measurement.frechet);
+        assert_eq!(*best, measurement.kid < smallest, "epoch {epoch}: {found:#?}");
+        smallest = smallest.min(measurement.kid);
     }
 
     let path = config.checkpoint_dir.join("generator_best.safetensors");

@@ -32,7 +32,8 @@ const SECOND_CELLS: usize = 2;
 /// length 2 in the first layer and 4 in the second; borders are repeated outwards.
 ///
 /// Random convolutions see colours, edges, textures and their layout, not what a picture means: a trained network's
-/// features say more about photographs of many things. They rank checkpoints of one run.
+/// features say more about photographs of many things. Whitened by the real images' ([`Whitening`](super::Whitening)),
+/// they rank checkpoints of one run.
 ///
 /// ```
 /// use dcgan_core::metric::RandomFeatures;

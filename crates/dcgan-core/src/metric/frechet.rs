@@ -121,7 +121,7 @@ fn root(covariance: &Array2<f64>) -> Result<Array2<f64>, MetricError> {
     Ok(scaled.dot(&scaled.t()))
 }
 
-fn eigen(matrix: &Array2<f64>) -> Result<SymmetricEigen<f64, nalgebra::Dyn>, MetricError> {
+pub(super) fn eigen(matrix: &Array2<f64>) -> Result<SymmetricEigen<f64, nalgebra::Dyn>, MetricError> {
     if matrix.iter().any(|value| !value.is_finite()) {
         return Err(MetricError::Overflow);
     }

@@ -11,7 +11,7 @@ use super::model::FeatureModel;
 use super::report::FeatureReport;
 
 /// What the built-in features are called.
-const BUILT_IN: &str = "random convolutions (built-in)";
+const BUILT_IN: &str = "random convolutions (built-in), whitened by the real images";
 /// Images whose features a task extracts.
 const TASK: usize = 16;
 
@@ -44,6 +44,11 @@ impl Features {
     pub fn model(model: FeatureModel, image: [usize; 3]) -> Result<Self, EvaluateError> {
         let scaler = model.scaler(image)?;
         Ok(Self { image, kind: Kind::Model(Box::new(model), scaler) })
+    }
+
+    /// Whether both sets are whitened by the real one's moments before they are compared.
+    pub(super) fn are_whitened(&self) -> bool {
+        matches!(self.kind, Kind::BuiltIn(_))
     }
 
     /// Features an image.

@@ -15,7 +15,7 @@ mod report;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use dcgan_core::metric::{self, Moments};
+use dcgan_core::metric::{self, MetricError, Moments, Whitening};
 use dcgan_core::{latent, pixels};
 use dcgan_data::{Dataset, DatasetKind, Fitter, Split, shuffled};
 use ndarray::{Array2, ArrayView2, ArrayView3};
@@ -93,6 +93,13 @@ pub fn evaluate(
     let generated = generate(&mut generator, &mut features, config, report)?;
     let (reals, skipped) = read(real, fitter, &mut features, config, report)?;
     report(Progress::Comparing);
+    let (generated, reals) = match features.are_whitened() {
+        true => {
+            let whitening = Whitening::of(&reals.moments)?;
+            (generated.whitened(&whitening)?, reals.whitened(&whitening)?)
+        }
+        false => (generated, reals),
+    };
     let (kid, subsets, frechet) = compare(&generated, &reals, config)?;
     let name = real.kind.name().to_owned();
     Ok(Report {
@@ -175,6 +182,12 @@ impl Set {
         self.moments.add(rows.view())?;
         self.rows.extend(rows);
         Ok(())
+    }
+
+    /// The same set, its features whitened.
+    fn whitened(self, whitening: &Whitening) -> Result<Self, MetricError> {
+        let rows = whitening.apply(self.view())?;
+        Ok(Self { moments: Moments::of(rows.view())?, rows: rows.into_iter().collect() })
     }
 
     /// `[N, D]`.

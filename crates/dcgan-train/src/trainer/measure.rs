@@ -54,8 +54,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         self.reals = Some(reals);
         let measurement = measurement?;
         self.log.measured(epoch, self.position.steps, &measurement)?;
-        // Not by KID, which followed the contrast of the images more than what they show: docs/metric.md.
-        let is_nearer = |best: Best| measurement.frechet < best.measurement.frechet;
+        let is_nearer = |best: Best| measurement.kid < best.measurement.kid;
         let best = self.best.is_none_or(|best| best.images != images || is_nearer(best));
         (self.report)(Event::Measured { epoch, measurement, best });
         if best {
