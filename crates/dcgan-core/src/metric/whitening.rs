@@ -24,8 +24,8 @@ const SHRINKAGE: f64 = 1e-3;
 /// let rows = ndarray::arr2(&[[1.0, 10.0], [3.0, 20.0], [2.0, 30.0]]);
 /// let whitening = Whitening::of(&Moments::of(rows.view())?)?;
 /// let white = Moments::of(whitening.apply(rows.view())?.view())?.covariance()?;
-/// // One direction varies a hundred times as much as the other, and now little more.
-/// assert!((0.9..1.0).contains(&white[(0, 0)]) && (0.9..1.0).contains(&white[(1, 1)]));
+/// // One feature varied a hundred times as much as the other, and now hardly more.
+/// assert!((0.8..1.0).contains(&white[(0, 0)]) && (0.8..1.0).contains(&white[(1, 1)]));
 /// # Ok::<(), dcgan_core::metric::MetricError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
