@@ -109,7 +109,11 @@ export class Visitor {
   /** An image on the page as its size and a hash of its pixels. */
   pixels(selector) {
     return this.page.$eval(selector, async (image) => {
-      await image.decode();
+      // One that is replaced meanwhile is no error: then the next one is waited for.
+      for (let source = null; source !== image.src; ) {
+        source = image.src;
+        await image.decode().catch((error) => { if (source === image.src) throw error; });
+      }
       return globalThis.hashOfPixels(image, image.naturalWidth, image.naturalHeight);
     });
   }
