@@ -5,7 +5,6 @@ use std::fmt::{self, Display, Formatter};
 use dcgan_core::latent;
 use dcgan_core::metric::{self, Kid, MetricError, Moments, RandomFeatures, Whitening};
 use ndarray::{Array2, Array4, Axis, concatenate};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::arch::Architecture;
@@ -13,8 +12,6 @@ use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::sampler::sample;
 
-/// Images whose features a task extracts.
-const TASK: usize = 16;
 /// Images that are in memory at once.
 const AT_ONCE: usize = 256;
 
@@ -62,7 +59,7 @@ impl Reals {
             return Err(MetricError::TooFew { what: "real images", found, needed: 3 });
         }
         let extractor = RandomFeatures::new(channels, height, width)?;
-        let features = extract(&extractor, images)?;
+        let features = extractor.extract(images.view())?;
         let whitening = Whitening::of(&Moments::of(features.view())?)?;
         let features = whitening.apply(features.view())?;
         let moments = Moments::of(features.view())?;
@@ -85,7 +82,7 @@ impl Reals {
             let seed = first_seed.wrapping_add(start as u64);
             let latents = latent::latents(seed, AT_ONCE.min(count - start), A::LATENT);
             let images = sample::<A, E>(generator, device, latents.view()).map_err(TrainError::device)?;
-            parts.push(extract(&self.extractor, &images)?);
+            parts.push(self.extractor.extract(images.view())?);
         }
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
         let features = concatenate(Axis(0), &views).expect("rows of one length");
@@ -98,13 +95,4 @@ impl Reals {
         let Kid { distance, standard_error } = kid?;
         Ok(Measurement { kid: distance, kid_error: standard_error, frechet: frechet? })
     }
-}
-
-/// The features of images, in parts on all threads.
-fn extract(extractor: &RandomFeatures, images: &Array4<f32>) -> Result<Array2<f32>, MetricError> {
-    let parts: Vec<_> = images.axis_chunks_iter(Axis(0), TASK).collect();
-    let parts: Result<Vec<_>, _> = parts.into_par_iter().map(|images| extractor.extract(images)).collect();
-    let parts = parts?;
-    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-    Ok(concatenate(Axis(0), &views).expect("rows of one length"))
 }

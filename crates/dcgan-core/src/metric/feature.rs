@@ -1,6 +1,7 @@
 //! Features of images by random convolutions.
 
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayView4, Axis, s};
+use rayon::prelude::*;
 
 use super::convolution::Filters;
 use super::error::MetricError;
@@ -10,6 +11,8 @@ use crate::rng::Rng;
 const SEED: u64 = 0x6463_6761_6e00;
 /// The smallest side of an image, and of a level.
 const LEAST_SIDE: usize = 8;
+/// Images whose features a thread extracts at a time.
+const TASK: usize = 16;
 /// Filters of the first layer, their side, and what brings their answers near 1.
 const FIRST: (usize, usize, f64) = (12, 5, 2.0);
 /// The same of the second.
@@ -81,7 +84,7 @@ impl RandomFeatures {
         false
     }
 
-    /// The features of images `[N, C, H, W]` in [-1, 1]: `[N, D]`.
+    /// The features of images `[N, C, H, W]` in [-1, 1]: `[N, D]`. All threads of rayon's pool share the images.
     ///
     /// # Errors
     /// [`MetricError::Images`] for images of another size, [`MetricError::NotFinite`] for a pixel that is no number.
@@ -90,13 +93,19 @@ impl RandomFeatures {
         if (channels, (height, width)) != (self.channels, self.size) {
             return Err(MetricError::Images { channels, height, width });
         }
-        let mut features = Vec::with_capacity(count * self.len());
-        for image in images.outer_iter() {
-            self.append(image, &mut features);
-        }
-        let features = Array2::from_shape_vec((count, self.len()), features).expect("D features an image");
+        let parts: Vec<_> = images.axis_chunks_iter(Axis(0), TASK).collect();
+        let parts: Vec<_> = parts.into_par_iter().map(|part| self.rows(part)).collect();
+        let features =
+            Array2::from_shape_vec((count, self.len()), parts.concat()).expect("D features an image");
         super::check_finite(features.view())?;
         Ok(features)
+    }
+
+    /// The features of images, one after the other.
+    fn rows(&self, images: ArrayView4<f32>) -> Vec<f32> {
+        let mut features = Vec::with_capacity(images.len_of(Axis(0)) * self.len());
+        images.outer_iter().for_each(|image| self.append(image, &mut features));
+        features
     }
 
     /// Appends the features of one image.

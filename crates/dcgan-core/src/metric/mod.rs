@@ -7,7 +7,7 @@
 //! Both distances are 0 for the same distribution and grow with the difference. They compare images of one run, or of
 //! runs on the same data: other features, another number of images or another size give other numbers.
 //!
-//! All of it is computed on one thread; rows do not depend on each other, so that callers extract parts in parallel.
+//! [`RandomFeatures`] are extracted on all threads of rayon's pool, distances are computed on one.
 
 mod convolution;
 mod error;

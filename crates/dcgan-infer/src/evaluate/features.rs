@@ -4,7 +4,6 @@ use dcgan_core::metric::RandomFeatures;
 use dcgan_core::pixels;
 use dcgan_data::Scaler;
 use ndarray::{Array2, Array4};
-use rayon::prelude::*;
 
 use super::error::EvaluateError;
 use super::model::FeatureModel;
@@ -12,8 +11,6 @@ use super::report::FeatureReport;
 
 /// What the built-in features are called.
 const BUILT_IN: &str = "random convolutions (built-in), whitened by the real images";
-/// Images whose features a task extracts.
-const TASK: usize = 16;
 
 /// Something that turns images into rows of features.
 pub struct Features {
@@ -89,18 +86,13 @@ impl Features {
     }
 }
 
-/// The built-in features, in parts on all threads.
+/// The built-in features.
 fn built_in(
     random: &RandomFeatures,
     [channels, height, width]: [usize; 3],
     images: &[Vec<u8>],
 ) -> Result<Array2<f32>, EvaluateError> {
-    let part = |images: &[Vec<u8>]| {
-        let values = images.iter().flatten().copied().map(pixels::from_u8).collect();
-        let images = Array4::from_shape_vec((images.len(), channels, height, width), values);
-        random.extract(images.expect("whole images").view())
-    };
-    let parts: Vec<Array2<f32>> = images.par_chunks(TASK).map(part).collect::<Result<_, _>>()?;
-    let values: Vec<f32> = parts.into_iter().flatten().collect();
-    Ok(Array2::from_shape_vec((images.len(), random.len()), values).expect("rows of one length"))
+    let values = images.iter().flatten().copied().map(pixels::from_u8).collect();
+    let images = Array4::from_shape_vec((images.len(), channels, height, width), values);
+    Ok(random.extract(images.expect("whole images").view())?)
 }
