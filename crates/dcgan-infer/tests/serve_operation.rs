@@ -39,6 +39,16 @@ fn a_key_is_asked_for_where_there_is_one() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_any_more_fails_no_request() {
+    let mut server = Server::start(&["--log", "debug"]);
+    drop(server.stderr());
+    for _ in 0..3 {
+        assert_eq!(server.get("/v1/images?n=2").status, 200);
+    }
+    assert!(server.process.try_wait().unwrap().is_none());
+}
+
+#[test]
 fn metrics_count_what_happened() {
     let server = Server::start(&[]);
     assert_eq!(server.get("/v1/images?n=5").status, 200);

@@ -154,6 +154,8 @@ fn start_log(level: Level, format: LogFormat) {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
+        // A log that nobody reads any more would be told of on the same closed pipe: a panic for each request.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     match format {
         LogFormat::Text => log.init(),
