@@ -1,7 +1,8 @@
 //! From a picture of any size and colour to the architecture's.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use image::DynamicImage;
 
 use crate::DataError;
@@ -56,11 +57,19 @@ impl Fitter {
         if width == 0 || height == 0 {
             return Err("it has no pixels".into());
         }
-        let pixel_type = if self.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
-        let source = ImageRef::new(width, height, pixels, pixel_type).map_err(|error| error.to_string())?;
+        match self.channels {
+            1 => self.resize_as::<U8>(width, height, pixels),
+            _ => self.resize_as::<U8x3>(width, height, pixels),
+        }
+    }
+
+    /// `Resizer::resize`, which asks for the kind of pixel at run time, takes a minute longer to compile.
+    fn resize_as<P: PixelTrait>(&mut self, width: u32, height: u32, pixels: &[u8]) -> Result<(), String> {
+        let source =
+            TypedImageRef::<P>::from_buffer(width, height, pixels).map_err(|error| error.to_string())?;
         let side = self.size as u32;
-        let mut target = Image::from_slice_u8(side, side, &mut self.resized, pixel_type)
-            .map_err(|error| error.to_string())?;
+        let mut target =
+            TypedImage::<P>::from_buffer(side, side, &mut self.resized).map_err(|error| error.to_string())?;
         let short = width.min(height);
         let (left, crop_width) = window(width, short, self.size);
         let (top, crop_height) = window(height, short, self.size);
@@ -70,7 +79,7 @@ impl Fitter {
             crop_width,
             crop_height,
         );
-        self.resizer.resize(&source, &mut target, &options).map_err(|error| error.to_string())
+        self.resizer.resize_typed(&source, &mut target, &options).map_err(|error| error.to_string())
     }
 
     fn planes(&self) -> Vec<u8> {
