@@ -94,8 +94,8 @@ pub struct TrainConfig {
     pub lr_decay_from: Option<f64>,
     /// Also keep the mean of the generator's weights: what of it stays at each step; 0.999 is a usual choice
     ///
-    /// An exponential moving average, in generator_ema_*.safetensors beside the generator's own files, with
-    /// BatchNorm's statistics computed for it. Training stays the same.
+    /// An exponential moving average, in generator_ema_*.safetensors and generated_ema_*.png beside the generator's
+    /// own files, with BatchNorm's statistics computed for it. Training stays the same.
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true, value_parser = decay)]
     pub ema: Option<f64>,
     /// Adam's decay of the first moment

@@ -126,8 +126,12 @@ fn the_mean_of_the_generators_weights_has_files_of_its_own() {
     let chosen = "taking checkpoints/generator_ema_final.safetensors: the mean of the generator's weights";
     assert!(printed.contains(chosen) && printed.contains("4096 latents"), "{printed}");
     assert!(load("mean.safetensors").tensors == mean.tensors);
-    let printed = command(&["sample", "--checkpoint", "checkpoints"]);
+    let printed = command(&["sample", "--checkpoint", "checkpoints", "--num-images", "64"]);
     assert!(printed.contains(chosen) && printed.contains("wrote generated.png"), "{printed}");
+    // So is its grid, beside that of the last weights.
+    let picture = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert!(picture("generated.png") == picture("outputs/generated_ema_epoch_1.png"));
+    assert!(picture("generated.png") != picture("outputs/generated_epoch_1.png"));
 }
 
 #[test]

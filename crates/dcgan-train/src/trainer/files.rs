@@ -34,6 +34,11 @@ fn grid_path(config: &TrainConfig, epoch: u64) -> PathBuf {
     config.output_dir.join(format!("generated_epoch_{epoch}.png"))
 }
 
+/// That of the generator of mean weights.
+fn mean_grid_path(config: &TrainConfig, epoch: u64) -> PathBuf {
+    config.output_dir.join(format!("generated_ema_epoch_{epoch}.png"))
+}
+
 fn animation_path(config: &TrainConfig) -> PathBuf {
     config.output_dir.join("training.gif")
 }
@@ -95,19 +100,29 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         self.config.checkpoint_dir.join(format!("{network}_{when}.safetensors"))
     }
 
-    /// The images of the seeds from `--seed` on, the same ones each time: `[64, C, S, S]`.
+    /// The generator's images of the seeds from `--seed` on, the same ones each time: `[64, C, S, S]`.
     pub(super) fn samples(&self) -> Result<Array4<f32>, TrainError> {
+        self.samples_of(self.gan.generator())
+    }
+
+    fn samples_of(&self, generator: &A::Generator<E>) -> Result<Array4<f32>, TrainError> {
         let latents = latent::latents(self.config.seed, GRID_IMAGES, A::LATENT);
-        let images = sample::<A, E>(self.gan.generator(), self.gan.device(), latents.view());
+        let images = sample::<A, E>(generator, self.gan.device(), latents.view());
         images.map_err(TrainError::device)
     }
 
-    /// Draws the samples of an epoch.
+    /// Draws the samples of an epoch, and those of the mean weights where these are kept.
     pub(super) fn save_grid(&mut self, epoch: u64) -> Result<(), TrainError> {
-        let picture = grid::grid(self.samples()?.view(), grid::square_columns(GRID_IMAGES));
-        let path = grid_path(self.config, epoch);
+        let images = self.samples()?;
+        self.save_samples("samples", &images, grid_path(self.config, epoch))?;
+        let Some(mean) = self.mean_generator().map_err(TrainError::device)? else { return Ok(()) };
+        let images = self.samples_of(&mean)?;
+        self.save_samples("samples_ema", &images, mean_grid_path(self.config, epoch))
+    }
+
+    fn save_samples(&mut self, tag: &str, images: &Array4<f32>, path: PathBuf) -> Result<(), TrainError> {
         self.saved.samples = Some(path.clone());
-        self.save_picture("samples", &picture, path)
+        self.save_picture(tag, &grid::grid(images.view(), grid::square_columns(GRID_IMAGES)), path)
     }
 
     /// Draws some of the real images, as the networks see them.
