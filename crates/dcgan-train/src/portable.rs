@@ -11,6 +11,7 @@ use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
 use dfdx::prelude::*;
 
 use crate::augment::{Augmentation, Transform};
+use crate::buffer;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
     Normalised, Statistics, Wanted, images_shape,
@@ -149,6 +150,10 @@ impl<D: Device<f32>> Engine for Portable<D> {
         let AdamStep { learning_rate: lr, betas, eps, time } = step;
         let config = AdamConfig { lr, betas, eps, weight_decay: None };
         config.try_update(time, parameter, first, second, gradient)
+    }
+
+    fn sum_of_squares(device: &D, buffer: &mut Buffer<Self>) -> DeviceResult<f64, Self> {
+        buffer::sum_of_squares::<Self>(device, buffer)
     }
 }
 
