@@ -15,6 +15,16 @@ pub enum TrainError {
     /// The device failed.
     #[error("the device failed: {0}; if it ran out of memory, try a smaller --batch-size")]
     Device(String),
+    /// A step needs more memory than the device has.
+    #[error(
+        "a step at --batch-size {batch_size} needs more memory than the device has ({reason}): try a smaller one"
+    )]
+    OutOfMemory {
+        /// Images of a batch.
+        batch_size: usize,
+        /// What the device said.
+        reason: String,
+    },
     /// A checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -90,6 +100,15 @@ impl TrainError {
     /// Wraps a device's own error.
     pub fn device(error: impl std::fmt::Display) -> Self {
         Self::Device(error.to_string())
+    }
+
+    /// Wraps a device's own error in a step on batches of such a size.
+    pub fn in_step(error: impl std::fmt::Display, batch_size: usize) -> Self {
+        let reason = error.to_string();
+        // The driver's name, cuBLAS's, and dfdx's for the CPU.
+        let is_memory =
+            ["OUT_OF_MEMORY", "ALLOC_FAILED", "OutOfMemory"].iter().any(|name| reason.contains(name));
+        if is_memory { Self::OutOfMemory { batch_size, reason } } else { Self::Device(reason) }
     }
 }
 
@@ -182,4 +201,26 @@ pub enum ResumeError {
         /// The folder.
         folder: PathBuf,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_names_the_batch_size_and_another_failure_does_not() {
+        for reason in [
+            r#"Driver(DriverError(CUDA_ERROR_OUT_OF_MEMORY, "out of memory"))"#,
+            "Blas(CublasError(CUBLAS_STATUS_ALLOC_FAILED))",
+            "CpuError::OutOfMemory",
+        ] {
+            let text = TrainError::in_step(reason, 512).to_string();
+            assert!(
+                text.starts_with("a step at --batch-size 512 needs more memory") && text.contains(reason)
+            );
+        }
+        let other =
+            TrainError::in_step("Driver(DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"\"))", 512).to_string();
+        assert!(other.starts_with("the device failed: Driver(") && !other.contains("512"), "{other}");
+    }
 }

@@ -52,7 +52,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         });
         self.gan.set_learning_rate_factor(self.learning_rate_factor());
         self.position.steps += 1;
-        self.gan.step_rounds(rounds, for_generator.map_err(TrainError::device)?).map_err(TrainError::device)
+        let failed = |error| TrainError::in_step(error, config.batch_size);
+        self.gan.step_rounds(rounds, for_generator.map_err(failed)?).map_err(failed)
     }
 
     /// Each step has as many streams of each family as a whole one needs, also where an epoch's end makes it shorter.
