@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use dfdx::optim::{Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
 
 use crate::engine::{Array, Buffer, DeviceResult, Engine, Grads};
@@ -41,6 +42,23 @@ pub(crate) fn tensor<S: Shape, D: Device<f32>>(
     let tensor = grads.get(&holder);
     mem::swap(grads.get_or_alloc_mut(&holder)?, buffer);
     Ok(tensor)
+}
+
+/// A copy of a tensor's floats, as the velocity of one step of gradient descent whose gradient is nothing but the
+/// tensor's own decay.
+///
+/// The tensor has to be contiguous, as all are that the engines make.
+pub(crate) fn floats<S: Shape, D: Device<f32>>(
+    tensor: &Tensor<S, f32, D>,
+) -> Result<<D as Storage<f32>>::Vec, D::Err> {
+    let (device, count) = (tensor.device(), tensor.shape().num_elements());
+    let none = Storage::<f32>::try_alloc_len(device, count)?;
+    let mut floats = Storage::<f32>::try_alloc_len(device, count)?;
+    let weight_decay = Some(WeightDecay::L2(1.0));
+    let copy = SgdConfig { lr: 0.0, momentum: Some(Momentum::Classic(0.0)), weight_decay };
+    // The tensor's twin gets a storage of its own to take the step in.
+    copy.try_update(&mut tensor.clone(), &mut floats, &none)?;
+    Ok(floats)
 }
 
 /// A buffer of these floats: the gradient of their product with a tensor.

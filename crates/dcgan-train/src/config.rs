@@ -214,6 +214,16 @@ pub enum DeviceKind {
     Cuda,
 }
 
+/// What matrix products compute in; all else is in `f32`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Precision {
+    /// 32-bit floats
+    #[default]
+    F32,
+    /// On a GPU alone: factors with 10 bits behind the point, sums in 32-bit floats
+    Tf32,
+}
+
 /// Parses whole numbers of a range, and says what was expected instead of another.
 pub fn whole<T: TryFrom<u64>>(
     range: impl RangeBounds<u64> + Clone,

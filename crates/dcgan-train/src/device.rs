@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use dfdx::tensor::Cpu;
 
-use crate::config::DeviceKind;
+use crate::config::{DeviceKind, Precision};
 use crate::engine::Engine;
 use crate::native::Native;
 
@@ -34,50 +34,62 @@ pub enum DeviceError {
         /// What CUDA said.
         reason: String,
     },
+    /// A precision that only a GPU has, on the CPU.
+    #[error("--precision tf32: the CPU computes in f32 alone; take --device cuda, or --precision f32")]
+    Precision,
 }
 
-/// Runs `work` on the device of `kind`.
+/// Runs `work` on the device of `kind`, with matrix products of a precision.
 ///
 /// # Errors
-/// [`DeviceError`] if that device was asked for by name and cannot be used.
-pub fn run<W: OnDevice>(kind: DeviceKind, work: W) -> Result<W::Output, DeviceError> {
-    match kind {
-        DeviceKind::Cpu => Ok(on_cpu(work)),
-        DeviceKind::Cuda => Ok(work.run::<cuda::Engine>(cuda::device()?, cuda::NAME)),
-        DeviceKind::Auto => match cuda::device() {
-            Ok(device) => Ok(work.run::<cuda::Engine>(device, cuda::NAME)),
-            Err(DeviceError::NotBuilt) => Ok(on_cpu(work)),
-            Err(DeviceError::Cuda { reason }) => {
-                let line = format!("no GPU can be used ({reason}): using the CPU");
-                // A closed standard error is no reason not to train.
-                drop(writeln!(io::stderr(), "{line}"));
-                Ok(on_cpu(work))
-            }
-        },
-    }
+/// [`DeviceError`] if that device was asked for by name and cannot be used, or has no such precision.
+pub fn run<W: OnDevice>(kind: DeviceKind, precision: Precision, work: W) -> Result<W::Output, DeviceError> {
+    let find = || cuda::device(precision);
+    // A closed standard error is no reason not to train.
+    choose::<W, cuda::Engine>(kind, precision, work, find, |line| drop(writeln!(io::stderr(), "{line}")))
 }
 
-fn on_cpu<W: OnDevice>(work: W) -> W::Output {
-    work.run::<Native>(Cpu::default(), "CPU")
+/// Runs `work` on the GPU that `find` finds, or on the CPU; `say` is told why not on the GPU where it was a question.
+fn choose<W: OnDevice, Gpu: Engine>(
+    kind: DeviceKind,
+    precision: Precision,
+    work: W,
+    find: impl FnOnce() -> Result<Gpu::Device, DeviceError>,
+    say: impl FnOnce(&str),
+) -> Result<W::Output, DeviceError> {
+    let found = match kind {
+        DeviceKind::Cpu => None,
+        DeviceKind::Cuda => Some(find()?),
+        DeviceKind::Auto => match find() {
+            Ok(device) => Some(device),
+            Err(error @ DeviceError::Precision) => return Err(error),
+            Err(DeviceError::NotBuilt) => None,
+            Err(DeviceError::Cuda { reason }) => {
+                say(&format!("no GPU can be used ({reason}): using the CPU"));
+                None
+            }
+        },
+    };
+    match (found, precision) {
+        (Some(device), _) => Ok(work.run::<Gpu>(device, "GPU (CUDA)")),
+        (None, Precision::F32) => Ok(work.run::<Native>(Cpu::default(), "CPU")),
+        (None, Precision::Tf32) => Err(DeviceError::Precision),
+    }
 }
 
 #[cfg(feature = "cuda")]
 mod cuda {
-    use std::panic::catch_unwind;
-
     use dfdx::tensor::Cuda;
 
     use super::DeviceError;
-    use crate::portable::Portable;
+    use crate::config::Precision;
+    use crate::cuda::Fused;
+    use crate::cuda::gpu::Gpu;
 
-    pub(super) const NAME: &str = "GPU (CUDA)";
-    pub(super) type Engine = Portable<Cuda>;
+    pub(super) type Engine = Fused<Gpu>;
 
-    pub(super) fn device() -> Result<Cuda, DeviceError> {
-        // cudarc panics where a library is missing.
-        let device = catch_unwind(|| Cuda::try_build(0, 0).map_err(|error| format!("{error:?}")));
-        let device = device.unwrap_or_else(|_| Err("the CUDA libraries cannot be loaded".into()));
-        device.map_err(|reason| DeviceError::Cuda { reason })
+    pub(super) fn device(precision: Precision) -> Result<Cuda, DeviceError> {
+        Gpu::start(precision).map_err(|reason| DeviceError::Cuda { reason })
     }
 }
 
@@ -86,11 +98,90 @@ mod cuda {
     use dfdx::tensor::Cpu;
 
     use super::DeviceError;
+    use crate::config::Precision;
 
-    pub(super) const NAME: &str = "CPU";
     pub(super) type Engine = crate::native::Native;
 
-    pub(super) fn device() -> Result<Cpu, DeviceError> {
+    pub(super) fn device(_: Precision) -> Result<Cpu, DeviceError> {
         Err(DeviceError::NotBuilt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::any::type_name;
+
+    use super::*;
+    use crate::portable::Portable;
+
+    /// Stands for the GPU's.
+    type Other = Portable<Cpu>;
+
+    /// The engine that is used, and what it is called.
+    struct Name;
+
+    impl OnDevice for Name {
+        type Output = (&'static str, String);
+
+        fn run<E: Engine>(self, _: E::Device, name: &str) -> Self::Output {
+            (type_name::<E>(), name.to_owned())
+        }
+    }
+
+    /// What runs, and what is said.
+    fn chosen(
+        kind: DeviceKind,
+        found: Result<(), DeviceError>,
+    ) -> (Result<<Name as OnDevice>::Output, DeviceError>, String) {
+        let mut said = String::new();
+        let find = || found.map(|()| Cpu::default());
+        let say = |line: &str| said = line.to_owned();
+        let result = choose::<_, Other>(kind, Precision::F32, Name, find, say);
+        (result, said)
+    }
+
+    fn no_gpu() -> Result<(), DeviceError> {
+        Err(DeviceError::Cuda { reason: "CUDA_ERROR_NO_DEVICE".into() })
+    }
+
+    #[test]
+    fn a_gpu_is_used_where_there_is_one() {
+        for kind in [DeviceKind::Auto, DeviceKind::Cuda] {
+            let (result, said) = chosen(kind, Ok(()));
+            assert_eq!(result.unwrap(), (type_name::<Other>(), "GPU (CUDA)".to_owned()));
+            assert_eq!(said, "");
+        }
+    }
+
+    #[test]
+    fn without_a_gpu_the_native_engine_of_the_cpu_is_used_and_said_why() {
+        let cpu = (type_name::<Native>(), "CPU".to_owned());
+        let (result, said) = chosen(DeviceKind::Auto, no_gpu());
+        assert_eq!(result.unwrap(), cpu);
+        assert_eq!(said, "no GPU can be used (CUDA_ERROR_NO_DEVICE): using the CPU");
+        for (kind, found) in [(DeviceKind::Auto, Err(DeviceError::NotBuilt)), (DeviceKind::Cpu, Ok(()))] {
+            let (result, said) = chosen(kind, found);
+            assert_eq!((result.unwrap(), said), (cpu.clone(), String::new()), "nothing to say");
+        }
+    }
+
+    #[test]
+    fn a_gpu_asked_for_by_name_is_an_error_with_the_reason_where_there_is_none() {
+        let (result, said) = chosen(DeviceKind::Cuda, no_gpu());
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with("--device cuda: no GPU can be used (CUDA_ERROR_NO_DEVICE)"), "{error}");
+        assert_eq!(said, "");
+    }
+
+    #[test]
+    fn a_precision_of_gpus_is_refused_where_the_cpu_would_compute() {
+        let choose = |kind, found: Result<(), _>| {
+            choose::<_, Other>(kind, Precision::Tf32, Name, || found.map(|()| Cpu::default()), |_| ())
+        };
+        assert!(choose(DeviceKind::Auto, Ok(())).is_ok());
+        for (kind, found) in [(DeviceKind::Auto, no_gpu()), (DeviceKind::Cpu, Ok(()))] {
+            let error = choose(kind, found).unwrap_err().to_string();
+            assert!(error.starts_with("--precision tf32: the CPU computes in f32 alone"), "{error}");
+        }
     }
 }

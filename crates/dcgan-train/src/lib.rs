@@ -3,7 +3,8 @@
 //! From the inside out:
 //!
 //! - [`kernels`]: the arithmetic on the CPU, on plain slices
-//! - [`engine`]: what a device computes; [`native`] with the kernels, [`portable`] in dfdx's operations
+//! - [`engine`]: what a device computes; [`native`] with the kernels, [`portable`] in dfdx's operations, [`cuda`] with
+//!   kernels for GPUs
 //! - [`layers`]: the networks' layers, typed by their sizes; [`arch`]: the table of architectures
 //! - [`loss`], [`adam`], [`gan`]: one training step; [`schedule`]: its learning rates
 //! - [`batch`]: batches of `dcgan-data` as tensors; [`augment`]: random changes to them
@@ -25,6 +26,7 @@ mod buffer;
 pub mod collapse;
 pub mod config;
 pub mod config_file;
+pub mod cuda;
 pub mod device;
 pub mod ema;
 pub mod engine;

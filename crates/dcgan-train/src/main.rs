@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use dcgan_core::choice::{self, Choice};
 use dcgan_core::{atomic, grid, latent};
-use dcgan_train::config::{DeviceKind, TrainConfig, whole};
+use dcgan_train::config::{DeviceKind, Precision, TrainConfig, whole};
 use dcgan_train::config_file;
 use dcgan_train::device::{self, OnDevice};
 use dcgan_train::engine::Engine;
@@ -108,6 +108,9 @@ struct Machine {
     /// Where to compute
     #[arg(long, default_value = "auto")]
     device: DeviceKind,
+    /// What matrix products compute in
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
     /// Threads of the CPU [default: one for each processor]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<usize>(1..=1024))]
     threads: Option<usize>,
@@ -154,7 +157,7 @@ impl Machine {
         let threads = self.threads.unwrap_or(0);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         pool.context("cannot start the threads of --threads")?;
-        device::run(self.device, work)?
+        device::run(self.device, self.precision, work)?
     }
 }
 

@@ -1,4 +1,4 @@
-//! The native engine and the portable one, dfdx's own operations, agree on random inputs.
+//! The native engine, the CUDA one and the portable one, dfdx's own operations, agree on random inputs.
 
 use dcgan_core::TensorData;
 use dcgan_core::rng::Rng;
@@ -6,14 +6,19 @@ use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
 use dcgan_train::batch::{images_from_bytes, images_to_array, latents_from_array, random_latents};
 use dcgan_train::engine::{Engine, Grads, MapShape, Wanted};
 use dcgan_train::gan::{Gan, GanConfig};
-use dcgan_train::layers::{Down, Layer, Up};
+use dcgan_train::layers::{Down, Head, Layer, Project, Up};
 use dcgan_train::native::Native;
 use dcgan_train::portable::Portable;
 use dcgan_train::sampler::sample;
 use dcgan_train::state::{self, StateDict};
 use dfdx::prelude::*;
 
+#[cfg(target_os = "linux")]
+mod emulator;
+
 type Reference = Portable<Cpu>;
+#[cfg(target_os = "linux")]
+type Cuda = dcgan_train::cuda::Fused<emulator::Emulated>;
 type Tiny = Three<5, 8, 128, 6, 4, 3>;
 /// Wide enough for Winograd's schemes.
 type Wide = Three<5, 32, 512, 24, 16, 3>;
@@ -55,8 +60,8 @@ fn pass<E: Engine<Device = Cpu>, L: Layer<E>>(shape: L::Input) -> (Vec<f32>, Vec
     (values, grads.get(&x).as_vec(), gradients, state::state_dict::<E, L>(&mut layer))
 }
 
-fn agree<A: Layer<Native>, B: Layer<Reference, Input = A::Input>>(shape: A::Input) {
-    let (found, expected) = (pass::<Native, A>(shape), pass::<Reference, B>(shape));
+fn agree<E: Engine<Device = Cpu>, A: Layer<E>, B: Layer<Reference, Input = A::Input>>(shape: A::Input) {
+    let (found, expected) = (pass::<E, A>(shape), pass::<Reference, B>(shape));
     for values in [&expected.0, &expected.1] {
         assert!(
             values.iter().filter(|value| value.abs() > 1e-6).count() > values.len() / 4,
@@ -72,34 +77,64 @@ fn agree<A: Layer<Native>, B: Layer<Reference, Input = A::Input>>(shape: A::Inpu
 #[test]
 fn convolutions_agree_at_any_batch() {
     for batch in [1, 2, 7, 16, 33] {
-        agree::<Down<3, 5, 8, 4, Native>, Down<3, 5, 8, 4, Reference>>((Const, Const, Const, batch));
-        agree::<Down<17, 9, 4, 2, Native>, Down<17, 9, 4, 2, Reference>>((Const, Const, Const, batch));
-        agree::<Down<17, 18, 8, 4, Native>, Down<17, 18, 8, 4, Reference>>((Const, Const, Const, batch));
-        agree::<Down<17, 18, 4, 2, Native>, Down<17, 18, 4, 2, Reference>>((Const, Const, Const, batch));
+        agree::<Native, Down<3, 5, 8, 4, Native>, Down<3, 5, 8, 4, Reference>>((Const, Const, Const, batch));
+        agree::<Native, Down<17, 9, 4, 2, Native>, Down<17, 9, 4, 2, Reference>>((
+            Const, Const, Const, batch,
+        ));
+        agree::<Native, Down<17, 18, 8, 4, Native>, Down<17, 18, 8, 4, Reference>>((
+            Const, Const, Const, batch,
+        ));
+        agree::<Native, Down<17, 18, 4, 2, Native>, Down<17, 18, 4, 2, Reference>>((
+            Const, Const, Const, batch,
+        ));
     }
 }
 
 #[test]
 fn transposed_convolutions_agree_at_any_batch() {
     for batch in [1, 2, 7, 16, 33] {
-        agree::<Up<5, 3, 4, 8, Native>, Up<5, 3, 4, 8, Reference>>((Const, Const, Const, batch));
-        agree::<Up<9, 17, 2, 4, Native>, Up<9, 17, 2, 4, Reference>>((Const, Const, Const, batch));
-        agree::<Up<18, 17, 4, 8, Native>, Up<18, 17, 4, 8, Reference>>((Const, Const, Const, batch));
-        agree::<Up<18, 17, 2, 4, Native>, Up<18, 17, 2, 4, Reference>>((Const, Const, Const, batch));
+        agree::<Native, Up<5, 3, 4, 8, Native>, Up<5, 3, 4, 8, Reference>>((Const, Const, Const, batch));
+        agree::<Native, Up<9, 17, 2, 4, Native>, Up<9, 17, 2, 4, Reference>>((Const, Const, Const, batch));
+        agree::<Native, Up<18, 17, 4, 8, Native>, Up<18, 17, 4, 8, Reference>>((Const, Const, Const, batch));
+        agree::<Native, Up<18, 17, 2, 4, Native>, Up<18, 17, 2, 4, Reference>>((Const, Const, Const, batch));
+    }
+}
+
+/// The CUDA engine, its kernels on the CPU.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_cuda_engine_agrees_at_any_batch() {
+    if !emulator::is_here() {
+        return;
+    }
+    for batch in [1, 2, 7] {
+        agree::<Cuda, Down<3, 5, 8, 4, Cuda>, Down<3, 5, 8, 4, Reference>>((Const, Const, Const, batch));
+        agree::<Cuda, Down<17, 9, 4, 2, Cuda>, Down<17, 9, 4, 2, Reference>>((Const, Const, Const, batch));
+        agree::<Cuda, Up<5, 3, 4, 8, Cuda>, Up<5, 3, 4, 8, Reference>>((Const, Const, Const, batch));
+        agree::<Cuda, Up<9, 17, 2, 4, Cuda>, Up<9, 17, 2, 4, Reference>>((Const, Const, Const, batch));
+        agree::<Cuda, Head<3, 4, 48, Cuda>, Head<3, 4, 48, Reference>>((Const, Const, Const, batch));
+        agree::<Cuda, Project<7, 3, 4, 48, Cuda>, Project<7, 3, 4, 48, Reference>>((Const, batch));
     }
 }
 
 #[test]
 fn what_is_not_wanted_is_not_computed() {
+    leaves_out_what_is_not_wanted::<Native>();
+    #[cfg(target_os = "linux")]
+    if emulator::is_here() {
+        leaves_out_what_is_not_wanted::<Cuda>();
+    }
+}
+
+fn leaves_out_what_is_not_wanted<E: Engine<Device = Cpu>>() {
     let device = Cpu::default();
-    let mut layer =
-        dcgan_train::init::initialised::<Native, Down<3, 4, 8, 4, Native>>(&device, 0, 0).unwrap();
+    let mut layer = dcgan_train::init::initialised::<E, Down<3, 4, 8, 4, E>>(&device, 0, 0).unwrap();
     let shape: MapShape<3, 8> = (Const, Const, Const, 2);
     let x = device.tensor_from_vec((0..384).map(|i| (i % 7) as f32).collect(), shape);
     for wanted in [Wanted::PARAMETERS, Wanted::INPUT] {
-        let y = layer.train(x.clone().traced(Grads::<Native>::leaky()), wanted).unwrap();
+        let y = layer.train(x.clone().traced(Grads::<E>::leaky()), wanted).unwrap();
         let mut grads = y.square().sum::<Rank0, Axes4<0, 1, 2, 3>>().backward();
-        let gradients = state::gradients::<Native, _>(&mut layer, &mut grads).unwrap();
+        let gradients = state::gradients::<E, _>(&mut layer, &mut grads).unwrap();
         grads.get_or_alloc_mut(&x).unwrap();
         let is_zero =
             |data: &TensorData| matches!(data, TensorData::F32(values) if values.iter().all(|v| *v == 0.0));
@@ -149,18 +184,27 @@ fn any_number_of_threads_gives_the_same_bits_by_winograd() {
 /// with the same values do.
 #[test]
 fn a_changed_weight_is_the_one_that_counts() {
+    a_changed_weight_counts::<Wide, Native>();
+    #[cfg(target_os = "linux")]
+    if emulator::is_here() {
+        a_changed_weight_counts::<Tiny, Cuda>();
+    }
+}
+
+fn a_changed_weight_counts<A: Architecture, E: Engine<Device = Cpu>>() {
     let (device, mut rng) = (Cpu::default(), Rng::new(2));
     let [bytes, more] = [(); 2].map(|()| (0..16 * 3 * 32 * 32).map(|_| rng.bits() as u8).collect::<Vec<_>>());
-    let latents = [(); 3].map(|()| random_latents::<Wide, Native>(&device, &mut rng, 16).unwrap());
+    let latents = [(); 3].map(|()| random_latents::<A, E>(&device, &mut rng, 16).unwrap());
     let [first, second, third] = latents;
-    let images = |bytes| images_from_bytes::<Wide, Native>(&device, bytes).unwrap();
-    let mut trained = Gan::<Wide, Native>::new(&device, GanConfig::default(), 4).unwrap();
+    let images = |bytes| images_from_bytes::<A, E>(&device, bytes).unwrap();
+    let mut trained = Gan::<A, E>::new(&device, GanConfig::default(), 4).unwrap();
     trained.step(images(&bytes), [first, second]).unwrap();
     let states = [trained.generator_state(), trained.discriminator_state()];
-    let mut new = Gan::from_state_dicts(&device, GanConfig::default(), &states[0], &states[1]).unwrap();
+    let mut new =
+        Gan::<A, E>::from_state_dicts(&device, GanConfig::default(), &states[0], &states[1]).unwrap();
     let [found, expected] = [&mut trained, &mut new].map(|gan| {
         let (mut grads, _) = gan.discriminator_gradients(images(&more), third.clone()).unwrap();
-        state::gradients::<Native, _>(gan.networks().1, &mut grads).unwrap()
+        state::gradients::<E, _>(gan.networks().1, &mut grads).unwrap()
     });
     assert!(found == expected);
 }

@@ -1,5 +1,8 @@
-//! Ten training steps give what PyTorch gives (`reference.py` made the numbers), on both engines.
+//! Ten training steps give what PyTorch gives (`reference.py` made the numbers), on every engine; CUDA's
+//! kernels run on the CPU.
 
+#[cfg(target_os = "linux")]
+mod emulator;
 mod pytorch;
 
 use std::collections::BTreeMap;
@@ -7,6 +10,8 @@ use std::collections::BTreeMap;
 use dcgan_core::spec::NetworkSpec;
 use dcgan_core::{DiscriminatorSpec, TensorData};
 use dcgan_train::arch::Architecture;
+#[cfg(target_os = "linux")]
+use dcgan_train::cuda::Fused;
 use dcgan_train::engine::{Array, Engine};
 use dcgan_train::gan::{Gan, GanConfig, StepStats};
 use dcgan_train::native::Native;
@@ -14,6 +19,8 @@ use dcgan_train::portable::Portable;
 use dcgan_train::sampler::sample;
 use dcgan_train::state;
 use dfdx::tensor::Cpu;
+#[cfg(target_os = "linux")]
+use emulator::Emulated;
 use ndarray::{Array4, ArrayD};
 use pytorch::{Reference, Tiny, compare};
 
@@ -99,6 +106,22 @@ fn the_native_engine_trains_as_pytorch() {
 #[test]
 fn the_portable_engine_trains_as_pytorch() {
     losses_are_pytorchs::<Portable<Cpu>>();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_cuda_engine_trains_as_pytorch() {
+    if emulator::is_here() {
+        losses_are_pytorchs::<Fused<Emulated>>();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_cuda_engine_has_pytorchs_gradients() {
+    if emulator::is_here() {
+        gradients_are_pytorchs::<Fused<Emulated>>();
+    }
 }
 
 #[test]

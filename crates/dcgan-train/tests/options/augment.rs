@@ -56,6 +56,10 @@ fn augmentation_is_pytorchs<E: Engine<Device = Cpu>>() {
 fn images_are_changed_as_pytorch_does_and_gradients_go_back() {
     augmentation_is_pytorchs::<Native>();
     augmentation_is_pytorchs::<Portable<Cpu>>();
+    #[cfg(target_os = "linux")]
+    if crate::emulator::is_here() {
+        augmentation_is_pytorchs::<crate::Cuda>();
+    }
 }
 
 /// The changes are affine: a whole step in one value shows the slope.

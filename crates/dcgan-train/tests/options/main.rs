@@ -1,6 +1,9 @@
-//! Training with each option gives what PyTorch gives (`options_reference.py` made the numbers), on both engines.
+//! Training with each option gives what PyTorch gives (`options_reference.py` made the numbers), on every engine.
 
 mod augment;
+#[cfg(target_os = "linux")]
+#[path = "../emulator/mod.rs"]
+mod emulator;
 mod mean;
 #[path = "../pytorch/mod.rs"]
 mod pytorch;
@@ -17,6 +20,10 @@ use dcgan_train::schedule::Schedule;
 use dfdx::tensor::Cpu;
 use ndarray::Axis;
 use pytorch::{Reference, Tiny, compare};
+
+/// The CUDA engine, its kernels on the CPU.
+#[cfg(target_os = "linux")]
+type Cuda = dcgan_train::cuda::Fused<emulator::Emulated>;
 
 /// Batches of real images of the script.
 const BATCHES: usize = 10;
@@ -74,9 +81,13 @@ impl Case {
         compare(&gan.discriminator_state(), &expected.state(&format!("{}.d.", self.name)), 1e-4);
     }
 
-    fn is_pytorchs_on_both_engines(&self) {
+    fn is_pytorchs_on_every_engine(&self) {
         self.is_pytorchs::<Native>();
         self.is_pytorchs::<Portable<Cpu>>();
+        #[cfg(target_os = "linux")]
+        if emulator::is_here() {
+            self.is_pytorchs::<Cuda>();
+        }
     }
 }
 
@@ -109,14 +120,14 @@ fn gan<E: Engine<Device = Cpu>>(run: &str, config: GanConfig) -> Gan<Tiny, E> {
 
 #[test]
 fn several_updates_of_the_discriminator_before_one_of_the_generator() {
-    Case { d_steps: 2, ..Case::new("d_steps", 3, GanConfig::default()) }.is_pytorchs_on_both_engines();
+    Case { d_steps: 2, ..Case::new("d_steps", 3, GanConfig::default()) }.is_pytorchs_on_every_engine();
 }
 
 #[test]
 fn the_minimax_loss_without_smoothed_labels() {
     let generator_loss = GeneratorLoss::Minimax;
     let config = GanConfig { real_label: 1.0, fake_label: 0.0, generator_loss, ..GanConfig::default() };
-    Case::new("minimax", 3, config).is_pytorchs_on_both_engines();
+    Case::new("minimax", 3, config).is_pytorchs_on_every_engine();
 }
 
 #[test]
@@ -124,16 +135,16 @@ fn learning_rates_apart_that_decay() {
     let adam = |learning_rate| AdamConfig { learning_rate, ..AdamConfig::default() };
     let config = GanConfig { adam_g: adam(1e-4), adam_d: adam(4e-4), ..GanConfig::default() };
     let schedule = Schedule { steps: 4, decay_from: Some(0.5) };
-    Case { schedule, ..Case::new("rates", 4, config) }.is_pytorchs_on_both_engines();
+    Case { schedule, ..Case::new("rates", 4, config) }.is_pytorchs_on_every_engine();
 }
 
 #[test]
 fn spectral_normalisation_with_its_vectors() {
-    Case::new("spectral", 4, GanConfig::default()).is_pytorchs_on_both_engines();
+    Case::new("spectral", 4, GanConfig::default()).is_pytorchs_on_every_engine();
 }
 
 #[test]
 fn augmented_images_in_all_three_passes() {
     let case = Case::new("augment", 3, GanConfig::default());
-    Case { d_steps: 2, augment: true, ..case }.is_pytorchs_on_both_engines();
+    Case { d_steps: 2, augment: true, ..case }.is_pytorchs_on_every_engine();
 }

@@ -35,6 +35,10 @@ fn spectral_gradients_are_pytorchs<E: Engine<Device = Cpu>>() {
 fn spectral_normalisation_has_pytorchs_gradients() {
     spectral_gradients_are_pytorchs::<Native>();
     spectral_gradients_are_pytorchs::<Portable<Cpu>>();
+    #[cfg(target_os = "linux")]
+    if crate::emulator::is_here() {
+        spectral_gradients_are_pytorchs::<crate::Cuda>();
+    }
 }
 
 /// With the vectors as they are: judging moves nothing.
@@ -55,6 +59,10 @@ fn a_normalised_discriminator_judges_as_pytorchs<E: Engine<Device = Cpu>>() {
 fn a_normalised_discriminator_judges_with_the_vectors_as_they_are() {
     a_normalised_discriminator_judges_as_pytorchs::<Native>();
     a_normalised_discriminator_judges_as_pytorchs::<Portable<Cpu>>();
+    #[cfg(target_os = "linux")]
+    if crate::emulator::is_here() {
+        a_normalised_discriminator_judges_as_pytorchs::<crate::Cuda>();
+    }
 }
 
 #[test]

@@ -1,0 +1,318 @@
+//! The engine: the networks' blocks by our kernels, each one operation on dfdx's tape.
+
+use std::cell::OnceCell;
+use std::marker::PhantomData;
+use std::mem;
+use std::rc::Rc;
+
+use dfdx::prelude::*;
+
+use super::augment::Changes;
+use super::conv::Direction;
+use super::launch::{self, Channels};
+use super::{Floats, Machine, MachineResult, Product, outputs};
+use crate::augment::Augmentation;
+use crate::buffer;
+use crate::engine::{
+    Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
+    Normalised, Statistics, Wanted, images_shape,
+};
+use crate::kernels::conv::ConvShape;
+use crate::portable::Portable;
+
+/// dfdx tensors on a machine's device, computed by its kernels.
+///
+/// What is rare or small is dfdx's work, as in [`Portable`]: spectral normalisation and Adam.
+pub struct Fused<M>(PhantomData<M>);
+
+/// A gradient map of a machine's device.
+type Gradient<M> = Gradients<f32, <M as Machine>::Device>;
+/// A tensor of it.
+type Of<S, M, T = NoneTape> = Tensor<S, f32, <M as Machine>::Device, T>;
+
+impl<M: Machine> Engine for Fused<M> {
+    type Device = M::Device;
+    /// The weight's floats, out of its tensor.
+    type Kept = Rc<OnceCell<Rc<Floats<M>>>>;
+
+    fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, M::Device>>(
+        x: Array<MapShape<C, S>, Self, T>,
+        filter: &Filter<O, C, Self>,
+        norm: Option<Norm<O, Self>>,
+        activation: Activation,
+        wanted: Wanted,
+    ) -> DeviceResult<Normalised<O, HALF, Self, T>, Self> {
+        const { assert!(S == 2 * HALF, "a convolution of stride 2 halves the side") };
+        let batch = x.shape().3;
+        let shape = ConvShape { channels: C, outputs: O, side: S, batch };
+        let block = Block { direction: Direction::Down, shape, activation, wanted };
+        block.compute((x, (Const, Const, Const, batch)), filter, norm)
+    }
+
+    fn up<const I: usize, const C: usize, const S: usize, const TWICE: usize, T: Tape<f32, M::Device>>(
+        x: Array<MapShape<I, S>, Self, T>,
+        filter: &Filter<I, C, Self>,
+        norm: Option<Norm<C, Self>>,
+        activation: Activation,
+        wanted: Wanted,
+    ) -> DeviceResult<Normalised<C, TWICE, Self, T>, Self> {
+        const { assert!(TWICE == 2 * S, "a transposed convolution of stride 2 doubles the side") };
+        let batch = x.shape().3;
+        let shape = ConvShape { channels: C, outputs: I, side: TWICE, batch };
+        let block = Block { direction: Direction::Up, shape, activation, wanted };
+        block.compute((x, (Const, Const, Const, batch)), filter, norm)
+    }
+
+    fn linear<const I: usize, const O: usize, T: Tape<f32, M::Device>>(
+        x: Array<FeatureShape<I>, Self, T>,
+        weight: &Array<Rank2<O, I>, Self>,
+        bias: &Array<Rank1<O>, Self>,
+        wanted: Wanted,
+    ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self> {
+        let (x, mut tape) = x.split_tape();
+        let (device, batch) = (x.device().clone(), x.shape().1);
+        let (input, matrix) = (outputs::floats::<M, _>(&x)?, buffer::floats(weight)?);
+        let mut y = Storage::<f32>::try_alloc_len(&device, O * batch)?;
+        M::multiply(&device, product([O, batch, I]), &matrix, &input, &mut y)?;
+        launch::add_bias::<M>(&device, &mut y, &buffer::floats(bias)?)?;
+        let (y, _) = outputs::make::<M, _>(&device, (Const, batch), y)?;
+        let (weight, bias, output) = (weight.clone(), bias.clone(), y.clone());
+        tape.add_backward_op(move |grads| {
+            let gradient = take::<M, _>(grads, &output)?;
+            if wanted.parameters {
+                let of_weight = Product { b_transposed: true, add: true, ..product([O, I, batch]) };
+                M::multiply(&device, of_weight, &gradient, &input, grads.get_or_alloc_mut(&weight)?)?;
+                launch::add_row_sums::<M>(&device, &gradient, grads.get_or_alloc_mut(&bias)?)?;
+            }
+            if wanted.input {
+                let of_input = Product { a_transposed: true, ..product([I, batch, O]) };
+                let mut result = Storage::<f32>::try_alloc_len(&device, I * batch)?;
+                M::multiply(&device, of_input, &matrix, &gradient, &mut result)?;
+                *grads.get_or_alloc_mut(&x)? = result;
+            }
+            Ok(())
+        });
+        Ok(y.put_tape(tape))
+    }
+
+    fn power_iteration<W: Shape, U: Shape, V: Shape>(
+        weight: &Array<W, Self>,
+        u: &mut Array<U, Self>,
+        v: &mut Array<V, Self>,
+    ) -> DeviceResult<(), Self> {
+        Portable::<M::Device>::power_iteration(weight, u, v)
+    }
+
+    fn spectral<X: Shape, W: Shape, U: Shape, V: Shape, T: Tape<f32, M::Device>>(
+        x: Array<X, Self, T>,
+        weight: &Array<W, Self>,
+        u: &Array<U, Self>,
+        v: &Array<V, Self>,
+        wanted: Wanted,
+    ) -> DeviceResult<(Array<X, Self, T>, Array<W, Self>), Self> {
+        Portable::<M::Device>::spectral(x, weight, u, v, wanted)
+    }
+
+    fn augment<X: Shape, T: Tape<f32, M::Device>>(
+        images: Array<X, Self, T>,
+        changes: &Augmentation,
+    ) -> DeviceResult<Array<X, Self, T>, Self> {
+        let (x, mut tape) = images.split_tape();
+        let device = x.device().clone();
+        let changes = Changes::<M>::new(&device, images_shape(x.shape()), changes)?;
+        let input = outputs::floats::<M, _>(&x)?;
+        let y = changes.forward(&device, &input)?;
+        let (y, _) = outputs::make::<M, _>(&device, *x.shape(), y)?;
+        let output = y.clone();
+        tape.add_backward_op(move |grads| {
+            let gradient = take::<M, _>(grads, &output)?;
+            *grads.get_or_alloc_mut(&x)? = changes.backward(&device, &gradient)?;
+            Ok(())
+        });
+        Ok(y.put_tape(tape))
+    }
+
+    fn adam<S: Shape>(
+        step: AdamStep,
+        parameter: &mut Array<S, Self>,
+        moments: &mut [Buffer<Self>; 2],
+        gradient: &Buffer<Self>,
+    ) -> DeviceResult<(), Self> {
+        Portable::<M::Device>::adam(step, parameter, moments, gradient)
+    }
+
+    fn sum_of_squares(device: &M::Device, buffer: &mut Buffer<Self>) -> DeviceResult<f64, Self> {
+        let mut partial = launch::partial_squares::<M>(device, buffer)?;
+        Ok(buffer::values::<Self>(device, &mut partial)?.into_iter().map(f64::from).sum())
+    }
+}
+
+/// What the backward pass needs of a block's forward pass.
+enum Before<const K: usize, M: Machine> {
+    /// Without BatchNorm, the block's values.
+    Values(Rc<Floats<M>>),
+    /// With it, all that went into it.
+    Norm(Box<NormBefore<K, M>>),
+}
+
+struct NormBefore<const K: usize, M: Machine> {
+    maps: Floats<M>,
+    moments: [Floats<M>; 2],
+    /// The floats of the parameters, and the parameters, whose gradients are asked for.
+    parameters: [Floats<M>; 2],
+    tensors: [Of<Rank1<K>, M>; 2],
+}
+
+/// A block without its tensors.
+#[derive(Clone, Copy)]
+struct Block {
+    direction: Direction,
+    shape: ConvShape,
+    activation: Activation,
+    wanted: Wanted,
+}
+
+/// A block's values, and of BatchNorm with the batch's statistics those and what its gradient needs.
+type Forward<const K: usize, M> = (Floats<M>, Option<(Statistics<K, Fused<M>>, Box<NormBefore<K, M>>)>);
+
+impl Block {
+    /// Convolution, BatchNorm where there is one, and activation, as one operation.
+    #[allow(clippy::type_complexity)] // the types of `Engine::down` and `Engine::up`
+    fn compute<M: Machine, const O: usize, const C: usize, const K: usize, X: Shape, Y: Shape, T>(
+        self,
+        (x, output_shape): (Of<X, M, T>, Y),
+        filter: &Filter<O, C, Fused<M>>,
+        norm: Option<Norm<K, Fused<M>>>,
+    ) -> MachineResult<(Of<Y, M, T>, Option<Statistics<K, Fused<M>>>), M>
+    where
+        T: Tape<f32, M::Device>,
+    {
+        let inference = norm.as_ref().is_some_and(|norm| norm.running.is_some());
+        assert!(!(inference && T::OWNS_TAPE), "running statistics are for sampling: there are no gradients");
+        let (x, mut tape) = x.split_tape();
+        let device = x.device().clone();
+        let (input, weight) = (outputs::floats::<M, _>(&x)?, kept::<M, O, C>(filter)?);
+        let maps = self.direction.forward::<M>(&device, self.shape, &input, &weight)?;
+        let (values, trained) = self.finish::<M, K>(&device, maps, norm)?;
+        let (y, values) = outputs::make::<M, _>(&device, output_shape, values)?;
+        let (statistics, before) = match trained {
+            Some((statistics, before)) => (Some(statistics), Before::Norm(before)),
+            None => (None, Before::Values(values)),
+        };
+        let (output, parameter) = (y.clone(), filter.values().clone());
+        tape.add_backward_op(move |grads| {
+            let gradient = take::<M, _>(grads, &output)?;
+            let gradient = self.before_activation(&device, grads, gradient, &before)?;
+            if self.wanted.parameters {
+                let sum = grads.get_or_alloc_mut(&parameter)?;
+                self.direction.weight_gradient::<M>(&device, self.shape, [&input, &gradient], sum)?;
+            }
+            if self.wanted.input {
+                let result = self.direction.input_gradient::<M>(&device, self.shape, &gradient, &weight)?;
+                *grads.get_or_alloc_mut(&x)? = result;
+            }
+            Ok(())
+        });
+        Ok((y.put_tape(tape), statistics))
+    }
+
+    /// What follows the convolution.
+    fn finish<M: Machine, const K: usize>(
+        self,
+        device: &M::Device,
+        mut maps: Floats<M>,
+        norm: Option<Norm<K, Fused<M>>>,
+    ) -> MachineResult<Forward<K, M>, M> {
+        let Some(Norm { scale, bias, running }) = norm else {
+            launch::activate::<M>(device, self.activation, &mut maps)?;
+            return Ok((maps, None));
+        };
+        let parameters = [buffer::floats(scale)?, buffer::floats(bias)?];
+        if let Some(running) = running {
+            let moments = [buffer::floats(&running.mean)?, buffer::floats(&running.variance)?];
+            let values =
+                launch::norm_infer(device, &maps, &channels::<M>(&parameters, &moments), self.activation)?;
+            return Ok((values, None));
+        }
+        let count = Storage::<f32>::len(device, &maps) / K;
+        let [scale_floats, bias_floats] = &parameters;
+        let [values, mut mean, mut variance] =
+            launch::norm_train::<M>(device, [&maps, scale_floats, bias_floats], self.activation)?;
+        let unbiased = count as f32 / (count as f32 - 1.0);
+        let statistics = Statistics {
+            mean: buffer::tensor(device, (Const,), &mut mean)?,
+            variance: buffer::tensor(device, (Const,), &mut variance)?.try_mul(unbiased)?,
+        };
+        let tensors = [scale.clone(), bias.clone()];
+        let before = NormBefore { maps, moments: [mean, variance], parameters, tensors };
+        Ok((values, Some((statistics, Box::new(before)))))
+    }
+
+    /// Takes the gradient of a block's output back through the activation and BatchNorm.
+    fn before_activation<M: Machine, const K: usize>(
+        self,
+        device: &M::Device,
+        grads: &mut Gradient<M>,
+        mut gradient: Floats<M>,
+        before: &Before<K, M>,
+    ) -> MachineResult<Floats<M>, M> {
+        let norm = match before {
+            Before::Values(values) => {
+                launch::activation_gradient::<M>(device, self.activation, values, &mut gradient)?;
+                return Ok(gradient);
+            }
+            Before::Norm(norm) => norm,
+        };
+        let [scale, bias] = &norm.tensors;
+        // Taken out of the map, which lends one at a time, and put back.
+        let mut sums = if self.wanted.parameters {
+            [take::<M, _>(grads, scale)?, take::<M, _>(grads, bias)?]
+        } else {
+            [Storage::<f32>::try_alloc_len(device, K)?, Storage::<f32>::try_alloc_len(device, K)?]
+        };
+        let channels = channels::<M>(&norm.parameters, &norm.moments);
+        launch::norm_gradient(
+            device,
+            &norm.maps,
+            &channels,
+            self.activation,
+            &mut gradient,
+            sums.each_mut(),
+        )?;
+        if self.wanted.parameters {
+            let [for_scale, for_bias] = sums;
+            *grads.get_or_alloc_mut(scale)? = for_scale;
+            *grads.get_or_alloc_mut(bias)? = for_bias;
+        }
+        Ok(gradient)
+    }
+}
+
+/// The floats of a convolution's weight, copied out of its tensor once until it changes.
+fn kept<M: Machine, const O: usize, const C: usize>(
+    filter: &Filter<O, C, Fused<M>>,
+) -> MachineResult<Rc<Floats<M>>, M> {
+    if let Some(floats) = filter.kept().get() {
+        return Ok(Rc::clone(floats));
+    }
+    let floats = Rc::new(buffer::floats(filter.values())?);
+    Ok(Rc::clone(filter.kept().get_or_init(|| floats)))
+}
+
+/// Moves the gradient of a tensor out of the map. Something has to take its place; machines have no memory of no size.
+fn take<M: Machine, S: Shape>(grads: &mut Gradient<M>, of: &Of<S, M>) -> MachineResult<Floats<M>, M> {
+    let nothing = Storage::<f32>::try_alloc_len(of.device(), 1)?;
+    Ok(mem::replace(grads.get_or_alloc_mut(of)?, nothing))
+}
+
+fn channels<'a, M: Machine>(
+    [scale, bias]: &'a [Floats<M>; 2],
+    [mean, variance]: &'a [Floats<M>; 2],
+) -> Channels<'a, M> {
+    Channels { scale, bias, mean, variance }
+}
+
+/// `c = a b` with nothing transposed.
+fn product([rows, columns, depth]: [usize; 3]) -> Product {
+    Product { rows, columns, depth, a_transposed: false, b_transposed: false, add: false }
+}

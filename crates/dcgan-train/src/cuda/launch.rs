@@ -1,0 +1,297 @@
+//! A function for each kernel of `kernels.cu`, which checks the sizes.
+//!
+//! All of them panic if memory has not as many floats as the sizes say, or more than fit an `i32`.
+
+use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
+use dfdx::prelude::*;
+
+use super::{Floats, Launch, Machine, MachineResult};
+use crate::kernels::activation::Activation;
+use crate::kernels::conv::ConvShape;
+
+/// BatchNorm's parameters and statistics in device memory, each `[C]`.
+pub struct Channels<'a, M: Machine> {
+    /// PyTorch's `weight`.
+    pub scale: &'a Floats<M>,
+    /// PyTorch's `bias`.
+    pub bias: &'a Floats<M>,
+    /// The means.
+    pub mean: &'a Floats<M>,
+    /// The variances, divided by the count.
+    pub variance: &'a Floats<M>,
+}
+
+/// The 16 pixels of a large map `[C, S, S, N]` that each pixel of the small one sees, as the matrix
+/// `[C * 16, S/2 * S/2 * N]` that a convolution's weight is multiplied by; zeros beyond the edges (im2col).
+///
+/// # Errors
+/// If the machine fails; so do all functions here.
+pub fn gather_patches<M: Machine>(
+    device: &M::Device,
+    shape: ConvShape,
+    large: &Floats<M>,
+    patches: &mut Floats<M>,
+) -> MachineResult<(), M> {
+    let count = patches_len(shape);
+    check::<M>(device, &[(large, shape.large()), (patches, count)]);
+    let arguments =
+        [M::address(large), M::address_mut(patches), int(shape.side), int(shape.batch), int(count)];
+    // SAFETY: the arguments of `gather_patches`; both maps have the sizes that it computes with (checked).
+    unsafe { M::launch(device, &for_each(count, "gather_patches", &arguments)) }
+}
+
+/// The adjoint of [`gather_patches`]: each pixel of the large map is the sum of the up to four patches' pixels that it
+/// is in, in one order.
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn sum_patches<M: Machine>(
+    device: &M::Device,
+    shape: ConvShape,
+    patches: &Floats<M>,
+    large: &mut Floats<M>,
+) -> MachineResult<(), M> {
+    let count = shape.large();
+    check::<M>(device, &[(patches, patches_len(shape)), (large, count)]);
+    let arguments =
+        [M::address(patches), M::address_mut(large), int(shape.side), int(shape.batch), int(count)];
+    // SAFETY: the arguments of `sum_patches`; both maps have the sizes that it computes with (checked).
+    unsafe { M::launch(device, &for_each(count, "sum_patches", &arguments)) }
+}
+
+/// Floats of the matrix of [`gather_patches`].
+pub fn patches_len(shape: ConvShape) -> usize {
+    4 * shape.large()
+}
+
+/// Applies an activation in place.
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn activate<M: Machine>(
+    device: &M::Device,
+    activation: Activation,
+    values: &mut Floats<M>,
+) -> MachineResult<(), M> {
+    let count = Storage::<f32>::len(device, values);
+    let [kind, slope] = kind(activation);
+    let arguments = [M::address_mut(values), int(count), kind, slope];
+    // SAFETY: the arguments of `activate`; it writes `count` floats, all that there are.
+    unsafe { M::launch(device, &for_each(count, "activate", &arguments)) }
+}
+
+/// Turns the gradient of an activation's output into that of its input, from the output's `values`.
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn activation_gradient<M: Machine>(
+    device: &M::Device,
+    activation: Activation,
+    values: &Floats<M>,
+    gradient: &mut Floats<M>,
+) -> MachineResult<(), M> {
+    let count = Storage::<f32>::len(device, gradient);
+    check::<M>(device, &[(values, count)]);
+    let [kind, slope] = kind(activation);
+    let arguments = [M::address(values), M::address_mut(gradient), int(count), kind, slope];
+    // SAFETY: the arguments of `activation_gradient`; both have `count` floats (checked).
+    unsafe { M::launch(device, &for_each(count, "activation_gradient", &arguments)) }
+}
+
+/// `activation(batch_norm(maps))` of `[C, ...]` with the statistics of the batch: values, means and variances (divided
+/// by the count).
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn norm_train<M: Machine>(
+    device: &M::Device,
+    [maps, scale, bias]: [&Floats<M>; 3],
+    activation: Activation,
+) -> MachineResult<[Floats<M>; 3], M> {
+    let (channels, row) = rows::<M>(device, maps, scale);
+    let zeros = |count| Storage::<f32>::try_alloc_len(device, count);
+    let [mut out, mut mean, mut variance] = [zeros(channels * row)?, zeros(channels)?, zeros(channels)?];
+    check::<M>(device, &[(bias, channels)]);
+    let [kind, slope] = kind(activation);
+    let (read, written) = ([maps, scale, bias].map(M::address), [&mut out, &mut mean, &mut variance]);
+    let ([maps, scale, bias], [out_at, mean_at, variance_at]) = (read, written.map(M::address_mut));
+    let arguments =
+        [maps, scale, bias, out_at, mean_at, variance_at, int(row), float(BATCH_NORM_EPS), kind, slope];
+    // SAFETY: the arguments of `norm_train`; maps have `row` floats for each of `channels` blocks, the others one
+    // (checked).
+    unsafe { M::launch(device, &launch("norm_train", channels, &arguments)) }?;
+    Ok([out, mean, variance])
+}
+
+/// `activation(batch_norm(maps))` of `[C, ...]` with given statistics.
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn norm_infer<M: Machine>(
+    device: &M::Device,
+    maps: &Floats<M>,
+    channels: &Channels<M>,
+    activation: Activation,
+) -> MachineResult<Floats<M>, M> {
+    let row = channels.row(device, maps);
+    let count = Storage::<f32>::len(device, maps);
+    let mut out = Storage::<f32>::try_alloc_len(device, count)?;
+    let [kind, slope] = kind(activation);
+    let [scale, bias, mean, variance] = channels.addresses();
+    let arguments = [
+        M::address(maps),
+        scale,
+        bias,
+        mean,
+        variance,
+        M::address_mut(&mut out),
+        int(row),
+        int(count),
+        float(BATCH_NORM_EPS),
+        kind,
+        slope,
+    ];
+    // SAFETY: the arguments of `norm_infer`; maps have `row` floats for each channel, the others one (checked).
+    unsafe { M::launch(device, &for_each(count, "norm_infer", &arguments)) }?;
+    Ok(out)
+}
+
+/// Gradients of [`norm_train`]: `gradient` of the output becomes that of `maps`, and those of `scale` and `bias` are
+/// added to `sums`.
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn norm_gradient<M: Machine>(
+    device: &M::Device,
+    maps: &Floats<M>,
+    channels: &Channels<M>,
+    activation: Activation,
+    gradient: &mut Floats<M>,
+    [for_scale, for_bias]: [&mut Floats<M>; 2],
+) -> MachineResult<(), M> {
+    let row = channels.row(device, maps);
+    let (count, blocks) = (Storage::<f32>::len(device, maps), Storage::<f32>::len(device, channels.scale));
+    check::<M>(device, &[(gradient, count), (for_scale, blocks), (for_bias, blocks)]);
+    let [kind, slope] = kind(activation);
+    let [scale, bias, mean, variance] = channels.addresses();
+    let [gradient, for_scale, for_bias] = [gradient, for_scale, for_bias].map(M::address_mut);
+    let arguments = [
+        M::address(maps),
+        scale,
+        bias,
+        mean,
+        variance,
+        gradient,
+        for_scale,
+        for_bias,
+        int(row),
+        float(BATCH_NORM_EPS),
+        kind,
+        slope,
+    ];
+    // SAFETY: the arguments of `norm_gradient`; maps and gradient have `row` floats for each block, the others one
+    // (checked).
+    unsafe { M::launch(device, &launch("norm_gradient", blocks, &arguments)) }
+}
+
+/// Adds to each row of `values` `[R, ...]` a value of `bias` `[R]`.
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn add_bias<M: Machine>(
+    device: &M::Device,
+    values: &mut Floats<M>,
+    bias: &Floats<M>,
+) -> MachineResult<(), M> {
+    let (_, row) = rows::<M>(device, values, bias);
+    let count = Storage::<f32>::len(device, values);
+    let arguments = [M::address_mut(values), M::address(bias), int(row), int(count)];
+    // SAFETY: the arguments of `add_bias`; `values` has `row` floats for each of `bias` (checked).
+    unsafe { M::launch(device, &for_each(count, "add_bias", &arguments)) }
+}
+
+/// Adds the sum of each row of `values` `[R, ...]` to `totals` `[R]`.
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn add_row_sums<M: Machine>(
+    device: &M::Device,
+    values: &Floats<M>,
+    totals: &mut Floats<M>,
+) -> MachineResult<(), M> {
+    let (blocks, row) = rows::<M>(device, values, totals);
+    let arguments = [M::address(values), M::address_mut(totals), int(row)];
+    // SAFETY: the arguments of `add_row_sums`; `values` has `row` floats for each block, `totals` one (checked).
+    unsafe { M::launch(device, &launch("add_row_sums", blocks, &arguments)) }
+}
+
+/// Sums of the squares of parts of `values`, no more than 256, that together are the sum of all squares.
+///
+/// # Errors
+/// As [`gather_patches`].
+pub fn partial_squares<M: Machine>(device: &M::Device, values: &Floats<M>) -> MachineResult<Floats<M>, M> {
+    let count = Storage::<f32>::len(device, values);
+    let blocks = count.div_ceil(Launch::THREADS as usize).clamp(1, 256);
+    let mut partial = Storage::<f32>::try_alloc_len(device, blocks)?;
+    let arguments = [M::address(values), M::address_mut(&mut partial), int(count)];
+    // SAFETY: the arguments of `partial_squares`; there is a partial sum for each block, and `count` floats to read.
+    unsafe { M::launch(device, &launch("partial_squares", blocks, &arguments)) }?;
+    Ok(partial)
+}
+
+impl<M: Machine> Channels<'_, M> {
+    /// Floats of a channel of `maps`.
+    fn row(&self, device: &M::Device, maps: &Floats<M>) -> usize {
+        let (channels, row) = rows::<M>(device, maps, self.scale);
+        check::<M>(device, &[(self.bias, channels), (self.mean, channels), (self.variance, channels)]);
+        row
+    }
+
+    fn addresses(&self) -> [u64; 4] {
+        [self.scale, self.bias, self.mean, self.variance].map(M::address)
+    }
+}
+
+/// How many rows `values` has, one for each of `others`, and the floats of each.
+fn rows<M: Machine>(device: &M::Device, values: &Floats<M>, others: &Floats<M>) -> (usize, usize) {
+    let [count, rows] = [values, others].map(|floats| Storage::<f32>::len(device, floats));
+    assert!(rows > 0 && count > 0 && count.is_multiple_of(rows), "{count} floats are not {rows} rows");
+    (rows, count / rows)
+}
+
+pub(super) fn check<M: Machine>(device: &M::Device, all: &[(&Floats<M>, usize)]) {
+    for (floats, expected) in all {
+        assert_eq!(Storage::<f32>::len(device, floats), *expected, "floats of a kernel's argument");
+    }
+}
+
+/// A grid with a thread for each of `count` floats.
+pub(super) fn for_each(count: usize, kernel: &'static str, arguments: &[u64]) -> Launch {
+    launch(kernel, count.div_ceil(Launch::THREADS as usize).max(1), arguments)
+}
+
+pub(super) fn launch(kernel: &'static str, blocks: usize, used: &[u64]) -> Launch {
+    let mut arguments = [0; 12];
+    arguments[..used.len()].copy_from_slice(used);
+    Launch { kernel, blocks: int(blocks) as u32, arguments }
+}
+
+/// A size as an argument: kernels count in 32 bits, and one bit is left so that no sum of two overflows.
+pub(super) fn int(size: usize) -> u64 {
+    assert!(i32::try_from(size).is_ok(), "{size} floats are too many for one kernel: take a smaller batch");
+    size as u64
+}
+
+pub(super) fn float(value: f32) -> u64 {
+    value.to_bits().into()
+}
+
+/// An activation as the kernels know it, and the slope of the leaky one.
+fn kind(activation: Activation) -> [u64; 2] {
+    let kind = match activation {
+        Activation::Relu => 0,
+        Activation::LeakyRelu => 1,
+        Activation::Tanh => 2,
+    };
+    [kind, float(LEAKY_SLOPE)]
+}
