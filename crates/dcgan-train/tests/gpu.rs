@@ -1,0 +1,153 @@
+//! A GPU against the CPU's own engine, where there is one. Elsewhere each test says why it is skipped; none of them has
+//! run on a GPU so far.
+
+#![cfg(feature = "cuda")]
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use dcgan_core::TensorData;
+use dcgan_core::rng::Rng;
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
+use dcgan_train::batch::{images_from_bytes, random_latents};
+use dcgan_train::config::Precision;
+use dcgan_train::cuda::Fused;
+use dcgan_train::cuda::gpu::Gpu;
+use dcgan_train::engine::Engine;
+use dcgan_train::gan::{Gan, GanConfig, StepStats};
+use dcgan_train::native::Native;
+use dcgan_train::sampler::sample;
+use dcgan_train::state::{self, StateDict};
+use dfdx::tensor::{Cpu, Cuda};
+
+type Tiny = Three<5, 8, 128, 6, 4, 3>;
+type OnGpu = Fused<Gpu>;
+
+/// The GPU, if there is one, for one test at a time.
+fn gpu() -> Option<(Cuda, MutexGuard<'static, ()>)> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let device = Gpu::start(Precision::F32);
+    let device = device.inspect_err(|reason| eprintln!("skipped: no GPU can be used ({reason})")).ok()?;
+    Some((device, turn))
+}
+
+/// A step for each batch size, all of it drawn from one stream of random numbers.
+struct Run<A: Architecture, E: Engine> {
+    device: E::Device,
+    rng: Rng,
+    gan: Gan<A, E>,
+}
+
+impl<A: Architecture, E: Engine> Run<A, E> {
+    fn start(device: E::Device) -> Self {
+        let gan = Gan::new(&device, GanConfig::default(), 4).unwrap();
+        Self { device, rng: Rng::new(9), gan }
+    }
+
+    fn step(&mut self, batch: usize) -> StepStats {
+        let real = self.images(batch);
+        let latents = [(); 2].map(|()| random_latents::<A, E>(&self.device, &mut self.rng, batch).unwrap());
+        self.gan.step(real, latents).unwrap()
+    }
+
+    fn images(&mut self, batch: usize) -> dfdx::tensor::Tensor<A::Images, f32, E::Device> {
+        let count = batch * A::CHANNELS * A::SIDE * A::SIDE;
+        let bytes: Vec<u8> = (0..count).map(|_| self.rng.bits() as u8).collect();
+        images_from_bytes::<A, E>(&self.device, &bytes).unwrap()
+    }
+
+    /// Those of both losses, of new networks.
+    fn gradients(&mut self, batch: usize) -> [StateDict; 2] {
+        let real = self.images(batch);
+        let latents = [(); 2].map(|()| random_latents::<A, E>(&self.device, &mut self.rng, batch).unwrap());
+        let [for_discriminator, for_generator] = latents;
+        let (mut grads, _) = self.gan.discriminator_gradients(real, for_discriminator).unwrap();
+        let discriminator = state::gradients::<E, _>(self.gan.networks().1, &mut grads).unwrap();
+        let (mut grads, _) = self.gan.generator_gradients(for_generator).unwrap();
+        [state::gradients::<E, _>(self.gan.networks().0, &mut grads).unwrap(), discriminator]
+    }
+
+    fn states(&mut self) -> [StateDict; 2] {
+        [self.gan.generator_state(), self.gan.discriminator_state()]
+    }
+}
+
+fn assert_close<'a>(
+    found: impl IntoIterator<Item = &'a f32>,
+    expected: impl IntoIterator<Item = &'a f32> + Copy,
+    tolerance: f32,
+    what: &str,
+) {
+    let largest = expected.into_iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    let error = found.into_iter().zip(expected).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
+    assert!(largest > 0.0 && error <= tolerance * largest, "{what}: off by {error}, largest {largest}");
+}
+
+#[test]
+fn gradients_are_the_cpus_at_any_batch() {
+    let Some((device, _turn)) = gpu() else { return };
+    for batch in [1, 7, 128] {
+        let found = Run::<Tiny, OnGpu>::start(device.clone()).gradients(batch);
+        let expected = Run::<Tiny, Native>::start(Cpu::default()).gradients(batch);
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+            for (name, expected) in expected {
+                if let (TensorData::F32(found), TensorData::F32(expected)) = (&found[name], expected) {
+                    assert_close(found, expected, 1e-4, &format!("batch {batch}, {name}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn ten_steps_are_the_cpus() {
+    let Some((device, _turn)) = gpu() else { return };
+    let (mut found, mut expected) =
+        (Run::<Tiny, OnGpu>::start(device), Run::<Tiny, Native>::start(Cpu::default()));
+    for batch in [16, 16, 16, 16, 7, 16, 16, 16, 16, 1] {
+        let values = |StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g }| {
+            [loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g]
+        };
+        let (found, expected) = (values(found.step(batch)), values(expected.step(batch)));
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() <= 1e-3 * expected.abs(), "{found}, the CPU has {expected}");
+        }
+    }
+}
+
+#[test]
+fn every_architecture_draws_and_learns_as_on_the_cpu() {
+    struct Check(Cuda);
+    impl ForArchitecture for Check {
+        type Output = ();
+        fn run<A: Architecture>(self, name: &'static str) {
+            let mut found = Run::<A, OnGpu>::start(self.0);
+            let mut expected = Run::<A, Native>::start(Cpu::default());
+            let latents = dcgan_core::latent::latents(5, 3, A::LATENT);
+            let images = sample::<A, OnGpu>(found.gan.generator(), &found.device, latents.view()).unwrap();
+            let of_cpu =
+                sample::<A, Native>(expected.gan.generator(), &expected.device, latents.view()).unwrap();
+            assert_close(&images, &of_cpu, 1e-4, name);
+            let (found, expected) = (found.step(3), expected.step(3));
+            for (found, expected) in [(found.loss_d, expected.loss_d), (found.loss_g, expected.loss_g)] {
+                assert!((found - expected).abs() <= 1e-3 * expected.abs(), "{name}: {found}, not {expected}");
+            }
+        }
+    }
+    let Some((device, _turn)) = gpu() else { return };
+    Arch::ALL.iter().for_each(|arch| arch.run(Check(device.clone())));
+}
+
+#[test]
+fn the_same_steps_give_the_same_bits() {
+    let Some((device, _turn)) = gpu() else { return };
+    let train = || {
+        let mut run = Run::<Tiny, OnGpu>::start(device.clone());
+        for batch in [16, 7, 1, 128] {
+            run.step(batch);
+        }
+        run.states()
+    };
+    assert!(train() == train());
+}
