@@ -5,7 +5,7 @@ use std::mem;
 use dfdx::optim::{Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::*;
 
-use crate::engine::{Array, Buffer, DeviceResult, Engine, Grads};
+use crate::engine::{Buffer, DeviceResult, Engine};
 use crate::loss::scalar;
 
 /// The floats of a buffer.
@@ -61,19 +61,10 @@ pub(crate) fn floats<S: Shape, D: Device<f32>>(
     Ok(floats)
 }
 
-/// A buffer of these floats: the gradient of their product with a tensor.
+/// A buffer of these floats.
 pub(crate) fn from_values<E: Engine>(device: &E::Device, values: Vec<f32>) -> DeviceResult<Buffer<E>, E> {
     let shape = (values.len(),);
-    let mut buffer = Storage::<f32>::try_alloc_len(device, values.len())?;
-    if values.is_empty() {
-        return Ok(buffer);
-    }
-    let holder: Array<(usize,), E> = device.try_zeros_like(&shape)?;
-    let factors = device.try_tensor_from_vec(values, shape)?;
-    let product = holder.clone().traced(Grads::<E>::leaky()).try_mul(factors)?;
-    let mut grads = product.try_sum::<Rank0, Axis<0>>()?.try_backward()?;
-    mem::swap(grads.get_or_alloc_mut(&holder)?, &mut buffer);
-    Ok(buffer)
+    floats(&device.try_tensor_from_vec(values, shape)?)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What a device computes: the blocks that the networks are made of, each one operation on dfdx's tape.
 //!
-//! Two implementations: [`Native`](crate::native::Native) with this crate's own kernels for the CPU, and
-//! [`Portable`](crate::portable::Portable) in dfdx's public operations for any device. Layers, training and
-//! sampling are written once, over [`Engine`].
+//! Three implementations: [`Native`](crate::native::Native) with this crate's own kernels for the CPU,
+//! [`Fused`](crate::cuda::Fused) with those for GPUs, and [`Portable`](crate::portable::Portable) in dfdx's public
+//! operations for any device. Layers, training and sampling are written once, over [`Engine`].
 
 use dfdx::prelude::*;
 

@@ -1,5 +1,4 @@
-//! Any dfdx device, in dfdx's public operations alone: the reference that faster engines are tested against,
-//! and the first road to CUDA.
+//! Any dfdx device, in dfdx's public operations alone: the reference that faster engines are tested against.
 //!
 //! dfdx has no convolution on stable Rust. With the batch innermost one is a `gather` of rows and a matrix
 //! product, with no permutation: a map as `[C * S * S, N]` has a row a pixel, and a zero row appended stands

@@ -29,8 +29,8 @@ struct Started {
 pub struct Gpu;
 
 impl Gpu {
-    /// Starts the GPU for the process, whose matrix products are of this precision from then on, and compiles the
-    /// kernels for it.
+    /// Starts the GPU for the process and compiles the kernels for it. The precision of matrix products is that of the
+    /// first start.
     ///
     /// # Errors
     /// The reason, if there is no GPU or one of CUDA's libraries fails.
