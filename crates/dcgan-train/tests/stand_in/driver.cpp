@@ -1,0 +1,187 @@
+// A libcuda.so.1 whose GPU is the CPU: `cuda/without_gpu.sh` builds it, to run the program for CUDA where there is none.
+//
+// Our kernels run by the emulator, and those of dfdx's that a training step starts as `dfdx.h` has them. Everything is
+// done when it is asked for, so that streams and events have nothing to do. Memory is stricter than a GPU's: it begins as
+// what is no number, and so does what lies around it, which nothing may write.
+
+#include "../emulator/emulator.cpp"
+
+#include <map>
+#include <mutex>
+#include <string>
+
+typedef unsigned long long Address;
+enum { SUCCESS = 0, OUT_OF_MEMORY = 2, NOT_FOUND = 500 };
+
+static float &at(Address floats, size_t index)
+{
+    return ((float *)floats)[index];
+}
+
+#include "dfdx.h"
+
+static const size_t MARGIN = 64;
+static std::mutex one_at_a_time;
+static std::map<Address, size_t> memory;
+
+// The memory of the GPU in bytes: STAND_IN_MIB, or no limit.
+static size_t capacity()
+{
+    const char *mib = getenv("STAND_IN_MIB");
+    return mib ? (size_t)atol(mib) << 20 : ~(size_t)0;
+}
+
+static int allocate(Address *address, size_t bytes)
+{
+    std::lock_guard<std::mutex> guard(one_at_a_time);
+    size_t used = 0;
+    for (auto &block : memory)
+        used += block.second;
+    if (used + bytes > capacity())
+        return OUT_OF_MEMORY;
+    char *start = (char *)malloc(bytes + 2 * MARGIN);
+    memset(start, 0xff, bytes + 2 * MARGIN);
+    *address = (Address)(start + MARGIN);
+    memory[*address] = bytes;
+    return SUCCESS;
+}
+
+static int release(Address address)
+{
+    std::lock_guard<std::mutex> guard(one_at_a_time);
+    auto block = memory.find(address);
+    if (block == memory.end())
+        fail("what is freed was not allocated");
+    char *start = (char *)address - MARGIN;
+    for (size_t i = 0; i < MARGIN; i++)
+        if (start[i] != (char)0xff || start[MARGIN + block->second + i] != (char)0xff)
+            fail("something wrote beside the memory that it was given");
+    memset(start, 0xff, block->second + 2 * MARGIN);
+    free(start);
+    memory.erase(block);
+    return SUCCESS;
+}
+
+// Checks that bytes lie in one block of memory.
+static void *inside(Address address, size_t bytes)
+{
+    std::lock_guard<std::mutex> guard(one_at_a_time);
+    auto block = memory.upper_bound(address);
+    if (bytes > 0 && (block == memory.begin() || address + bytes > (--block)->first + block->second))
+        fail("a copy beyond the memory that was allocated");
+    return (void *)address;
+}
+
+// A module is the names of its kernels, read from the PTX.
+struct Module {
+    std::string names;
+};
+
+static bool has(const Module &module, const std::string &name)
+{
+    return module.names.find(" " + name + " ") != std::string::npos;
+}
+
+static int load(Module **module, const char *ptx)
+{
+    static const char entry[] = ".visible .entry ";
+    std::string names = " ";
+    while ((ptx = strstr(ptx, entry))) {
+        ptx += sizeof entry - 1;
+        names += std::string(ptx, strcspn(ptx, "(")) + " ";
+    }
+    *module = new Module{names};
+    return SUCCESS;
+}
+
+static void start(const std::string &name, unsigned blocks, unsigned block_threads, void **parameters)
+{
+    for (const Kernel &kernel : KERNELS) {
+        if (name != kernel.name)
+            continue;
+        Argument arguments[12];
+        for (int i = 0; i < 12; i++)
+            arguments[i] = *(Argument *)parameters[i];
+        emulate(kernel.name, blocks, block_threads, arguments, false);
+        return;
+    }
+    if (!run_as_dfdx(name, Parameters{parameters}))
+        fail(("the stand-in for a GPU has no kernel " + name).c_str());
+}
+
+#pragma GCC visibility push(default)
+extern "C" {
+int cuInit(unsigned) { return SUCCESS; }
+// NVRTC asks for it, and does without.
+int cuGetExportTable(const void **, const void *) { return NOT_FOUND; }
+int cuGetErrorString(int code, const char **text)
+{
+    *text = code == OUT_OF_MEMORY ? "out of memory" : "an error of the stand-in for a GPU";
+    return SUCCESS;
+}
+
+int cuDeviceGetCount(int *count) { return *count = 1, SUCCESS; }
+int cuDeviceGet(int *device, int) { return *device = 0, SUCCESS; }
+int cuDeviceGetAttribute(int *value, int attribute, int)
+{
+    // Compute capability 9.0; memory can be allocated on a stream.
+    *value = attribute == 75 ? 9 : attribute == 76 ? 0 : 1;
+    return SUCCESS;
+}
+int cuDevicePrimaryCtxRetain(void **context, int) { return *context = &memory, SUCCESS; }
+int cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
+int cuCtxSetCurrent(void *) { return SUCCESS; }
+
+int cuStreamCreate(void **stream, unsigned) { return *stream = &memory, SUCCESS; }
+int cuStreamDestroy_v2(void *) { return SUCCESS; }
+int cuStreamSynchronize(void *) { return SUCCESS; }
+int cuStreamWaitEvent(void *, void *, unsigned) { return SUCCESS; }
+int cuEventCreate(void **event, unsigned) { return *event = &memory, SUCCESS; }
+int cuEventRecord(void *, void *) { return SUCCESS; }
+int cuEventDestroy_v2(void *) { return SUCCESS; }
+
+int cuMemAllocAsync(Address *address, size_t bytes, void *) { return allocate(address, bytes); }
+int cuMemAlloc_v2(Address *address, size_t bytes) { return allocate(address, bytes); }
+int cuMemFreeAsync(Address address, void *) { return release(address); }
+int cuMemFree_v2(Address address) { return release(address); }
+int cuMemsetD8Async(Address to, unsigned char value, size_t bytes, void *)
+{
+    return memset(inside(to, bytes), value, bytes), SUCCESS;
+}
+int cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, void *)
+{
+    return memcpy(inside(to, bytes), from, bytes), SUCCESS;
+}
+int cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, void *)
+{
+    return memcpy(to, inside(from, bytes), bytes), SUCCESS;
+}
+int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, void *)
+{
+    return memcpy(inside(to, bytes), inside(from, bytes), bytes), SUCCESS;
+}
+int cuMemsetD8_v2(Address to, unsigned char value, size_t bytes) { return cuMemsetD8Async(to, value, bytes, NULL); }
+int cuMemcpyHtoD_v2(Address to, const void *from, size_t bytes) { return cuMemcpyHtoDAsync_v2(to, from, bytes, NULL); }
+int cuMemcpyDtoH_v2(void *to, Address from, size_t bytes) { return cuMemcpyDtoHAsync_v2(to, from, bytes, NULL); }
+int cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) { return cuMemcpyDtoDAsync_v2(to, from, bytes, NULL); }
+
+int cuModuleLoad(Module **, const char *) { return NOT_FOUND; }
+int cuModuleLoadData(Module **module, const char *ptx) { return load(module, ptx); }
+int cuModuleUnload(Module *module) { return delete module, SUCCESS; }
+int cuModuleGetFunction(std::string **function, Module *module, const char *name)
+{
+    if (!has(*module, name))
+        return NOT_FOUND;
+    *function = new std::string(name);
+    return SUCCESS;
+}
+int cuLaunchKernel(
+    std::string *function, unsigned blocks, unsigned, unsigned, unsigned block_threads, unsigned, unsigned, unsigned,
+    void *, void **parameters, void **)
+{
+    static std::mutex one_kernel_at_a_time;
+    std::lock_guard<std::mutex> guard(one_kernel_at_a_time);
+    start(*function, blocks, block_threads, parameters);
+    return SUCCESS;
+}
+}
