@@ -134,7 +134,7 @@ pub struct TrainConfig {
     pub collapse: CollapseConfig,
     /// Epochs between two measurements of how far the images are from the real ones; 0 for none
     ///
-    /// The generator with the smallest kernel distance (KID) so far is generator_best.safetensors. Distances are over
+    /// The generator with the smallest Frechet distance so far is generator_best.safetensors. Distances are over
     /// fixed random convolutions; metrics.jsonl has them.
     #[arg(long, alias = "metric_every", value_name = "N", allow_negative_numbers = true, default_value = "5", value_parser = whole::<u64>(..))]
     pub metric_every: u64,

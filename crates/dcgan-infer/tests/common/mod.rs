@@ -19,9 +19,14 @@ use dcgan_infer::install::{self, InstallConfig};
 use dcgan_infer::library::OnnxRuntime;
 use tempfile::TempDir;
 
-/// The committed generator, trained on drawn shapes: latents of 100 numbers, colour images of 32x32.
+/// The small committed generator, trained on drawn shapes: latents of 100 numbers, colour images of 32x32.
 pub fn model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/shapes32.onnx")
+}
+
+/// The large committed generator, trained on CIFAR-10: latents of 100 numbers, colour images of 64x64.
+pub fn photos() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/dcgan64-cifar10.onnx")
 }
 
 /// A tiny model of `tests/fixtures/make.py`.

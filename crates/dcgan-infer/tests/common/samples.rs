@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 use dcgan_core::latent::latents;
 use dcgan_infer::{Engine, EngineConfig, Generator, GeneratorConfig, GeneratorError, ModelFile};
@@ -9,7 +10,7 @@ use insta::internals::SnapshotContents;
 use insta::{Comparator, Settings};
 use ndarray::{ArrayView2, ArrayView3, Axis, s};
 
-use super::{fixture, model};
+use super::{fixture, model, photos};
 
 /// Blocks of a thumbnail's side.
 const THUMBNAIL: usize = 8;
@@ -19,27 +20,33 @@ pub fn start(config: &EngineConfig) -> Engine {
     Engine::start(config).unwrap_or_else(|error| panic!("{:#}", anyhow::Error::new(error)))
 }
 
-/// The committed generator, ready to run.
+/// The committed generator of shapes, ready to run.
 pub fn generator(engine: &Engine) -> Generator {
-    Generator::open(engine, &model()).unwrap_or_else(|error| panic!("{:#}", anyhow::Error::new(error)))
+    open(engine, &model())
 }
 
-/// The samples of seeds 0 to 3 are the known ones, the same for every engine and processor.
+fn open(engine: &Engine, path: &Path) -> Generator {
+    Generator::open(engine, path).unwrap_or_else(|error| panic!("{:#}", anyhow::Error::new(error)))
+}
+
+/// The samples of seeds 0 to 3 of the committed generators are the known ones, the same for every engine and processor.
 pub fn are_the_known_ones(engine: &Engine) {
-    let mut generator = generator(engine);
-    assert_eq!((generator.latent_size(), generator.image_shape()), (100, [3, 32, 32]));
-    let images = generator.sample(latents(0, 4, 100).view()).unwrap();
-    let mut text = String::new();
-    for (seed, image) in images.outer_iter().enumerate() {
-        writeln!(text, "seed {seed}").unwrap();
-        describe(&mut text, image);
-    }
     let mut settings = Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.set_comparator(Box::new(OneInTheLastDigit));
-    settings.bind(|| insta::assert_snapshot!("samples", text));
+    for (path, side, name) in [(model(), 32, "samples"), (photos(), 64, "samples_cifar10")] {
+        let mut generator = open(engine, &path);
+        assert_eq!((generator.latent_size(), generator.image_shape()), (100, [3, side, side]));
+        let images = generator.sample(latents(0, 4, 100).view()).unwrap();
+        let mut text = String::new();
+        for (seed, image) in images.outer_iter().enumerate() {
+            writeln!(text, "seed {seed}").unwrap();
+            describe(&mut text, image);
+        }
+        settings.bind(|| insta::assert_snapshot!(name, text));
+    }
 }
 
 /// An image is the same alone, in a batch of any size, and first or last in it: bit for bit.

@@ -54,7 +54,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         self.reals = Some(reals);
         let measurement = measurement?;
         self.log.measured(epoch, self.position.steps, &measurement)?;
-        let is_nearer = |best: Best| measurement.kid < best.measurement.kid;
+        let is_nearer = |best: Best| measurement.frechet < best.measurement.frechet;
         let best = self.best.is_none_or(|best| best.images != images || is_nearer(best));
         (self.report)(Event::Measured { epoch, measurement, best });
         if best {
