@@ -202,7 +202,8 @@ fn a_run_stops_when_its_time_is_over() {
     assert_eq!(code, 0, "{text}");
     let path = folder.path().join("checkpoints/generator_final.safetensors");
     let (_, checkpoint) = Checkpoint::load_generator(&path).unwrap();
-    assert!((1..7900).contains(&checkpoint.record.steps), "{}", checkpoint.record.steps);
+    // On a busy machine, none.
+    assert!(checkpoint.record.steps < 7900, "{}", checkpoint.record.steps);
 }
 
 #[test]
