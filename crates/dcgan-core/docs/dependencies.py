@@ -1,6 +1,6 @@
 """Writes dependencies.md: what each dependency is for, and what it costs in build time.
 
-    cargo build --release --timings --target-dir target/cold   # an empty folder: everything is compiled
+    cargo build --release --workspace --timings --target-dir target/cold   # an empty folder: everything is compiled
     python crates/dcgan-core/docs/dependencies.py target/cold/cargo-timings/cargo-timing.html
 
 Seconds are those of the compiler's units, added up: on N cores a build takes as little as an Nth of them.
