@@ -1,17 +1,18 @@
 // A libcuda.so.1 whose GPU is the CPU: `cuda/without_gpu.sh` builds it, to run the program for CUDA where there is none.
 //
 // Our kernels run by the emulator, and those of dfdx's that a training step starts as `dfdx.h` has them. Everything is
-// done when it is asked for, so that streams and events have nothing to do. Memory is stricter than a GPU's: it begins as
-// what is no number, and so does what lies around it, which nothing may write.
+// done when it is asked for, so that streams and events have nothing to do. Memory is stricter than a GPU's
+// (`memory.h`).
 
 #include "../emulator/emulator.cpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <string>
 
 typedef unsigned long long Address;
-enum { SUCCESS = 0, OUT_OF_MEMORY = 2, NOT_FOUND = 500 };
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500 };
 
 static float &at(Address floats, size_t index)
 {
@@ -19,58 +20,7 @@ static float &at(Address floats, size_t index)
 }
 
 #include "dfdx.h"
-
-static const size_t MARGIN = 64;
-static std::mutex one_at_a_time;
-static std::map<Address, size_t> memory;
-
-// The memory of the GPU in bytes: STAND_IN_MIB, or no limit.
-static size_t capacity()
-{
-    const char *mib = getenv("STAND_IN_MIB");
-    return mib ? (size_t)atol(mib) << 20 : ~(size_t)0;
-}
-
-static int allocate(Address *address, size_t bytes)
-{
-    std::lock_guard<std::mutex> guard(one_at_a_time);
-    size_t used = 0;
-    for (auto &block : memory)
-        used += block.second;
-    if (used + bytes > capacity())
-        return OUT_OF_MEMORY;
-    char *start = (char *)malloc(bytes + 2 * MARGIN);
-    memset(start, 0xff, bytes + 2 * MARGIN);
-    *address = (Address)(start + MARGIN);
-    memory[*address] = bytes;
-    return SUCCESS;
-}
-
-static int release(Address address)
-{
-    std::lock_guard<std::mutex> guard(one_at_a_time);
-    auto block = memory.find(address);
-    if (block == memory.end())
-        fail("what is freed was not allocated");
-    char *start = (char *)address - MARGIN;
-    for (size_t i = 0; i < MARGIN; i++)
-        if (start[i] != (char)0xff || start[MARGIN + block->second + i] != (char)0xff)
-            fail("something wrote beside the memory that it was given");
-    memset(start, 0xff, block->second + 2 * MARGIN);
-    free(start);
-    memory.erase(block);
-    return SUCCESS;
-}
-
-// Checks that bytes lie in one block of memory.
-static void *inside(Address address, size_t bytes)
-{
-    std::lock_guard<std::mutex> guard(one_at_a_time);
-    auto block = memory.upper_bound(address);
-    if (bytes > 0 && (block == memory.begin() || address + bytes > (--block)->first + block->second))
-        fail("a copy beyond the memory that was allocated");
-    return (void *)address;
-}
+#include "memory.h"
 
 // A module is the names of its kernels, read from the PTX.
 struct Module {
@@ -131,6 +81,17 @@ int cuDeviceGetAttribute(int *value, int attribute, int)
 int cuDevicePrimaryCtxRetain(void **context, int) { return *context = &memory, SUCCESS; }
 int cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
 int cuCtxSetCurrent(void *) { return SUCCESS; }
+int cuDeviceTotalMem_v2(size_t *total, int) { return *total = capacity(), SUCCESS; }
+int cuMemGetInfo_v2(size_t *available, size_t *total)
+{
+    Guard guard(one_at_a_time);
+    *total = capacity();
+    *available = *total - used;
+    return SUCCESS;
+}
+int cuDeviceGetDefaultMemPool(void **pool, int) { return *pool = &memory, SUCCESS; }
+int cuMemPoolGetAttribute(void *, int attribute, unsigned long long *value) { return pool_value(attribute, value); }
+int cuMemPoolSetAttribute(void *, int attribute, unsigned long long *to) { return set_pool_value(attribute, *to); }
 
 int cuStreamCreate(void **stream, unsigned) { return *stream = &memory, SUCCESS; }
 int cuStreamDestroy_v2(void *) { return SUCCESS; }
