@@ -1,13 +1,15 @@
 // A libcuda.so.1 whose GPU is the CPU: `cuda/without_gpu.sh` builds it, to run the program for CUDA where there is none.
 //
-// Our kernels run by the emulator, and those of dfdx's that a training step starts as `dfdx.h` has them. Everything is
-// done when it is asked for, so that streams and events have nothing to do. Memory is stricter than a GPU's
-// (`memory.h`).
+// Our kernels run by the emulator, and those of dfdx's that a training step starts as `dfdx.h` has them. Memory and
+// streams are stricter than a GPU's (`memory.h`, `streams.h`).
 
 #include "../emulator/emulator.cpp"
 
 #include <algorithm>
+#include <deque>
+#include <list>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -21,6 +23,7 @@ static float &at(Address floats, size_t index)
 
 #include "dfdx.h"
 #include "memory.h"
+#include "streams.h"
 
 // A module is the names of its kernels, read from the PTX.
 struct Module {
@@ -93,36 +96,60 @@ int cuDeviceGetDefaultMemPool(void **pool, int) { return *pool = &memory, SUCCES
 int cuMemPoolGetAttribute(void *, int attribute, unsigned long long *value) { return pool_value(attribute, value); }
 int cuMemPoolSetAttribute(void *, int attribute, unsigned long long *to) { return set_pool_value(attribute, *to); }
 
-int cuStreamCreate(void **stream, unsigned) { return *stream = &memory, SUCCESS; }
-int cuStreamDestroy_v2(void *) { return SUCCESS; }
-int cuStreamSynchronize(void *) { return SUCCESS; }
-int cuStreamWaitEvent(void *, void *, unsigned) { return SUCCESS; }
-int cuEventCreate(void **event, unsigned) { return *event = &memory, SUCCESS; }
-int cuEventRecord(void *, void *) { return SUCCESS; }
-int cuEventDestroy_v2(void *) { return SUCCESS; }
-
-int cuMemAllocAsync(Address *address, size_t bytes, void *) { return allocate(address, bytes); }
-int cuMemAlloc_v2(Address *address, size_t bytes) { return allocate(address, bytes); }
-int cuMemFreeAsync(Address address, void *) { return release(address); }
-int cuMemFree_v2(Address address) { return release(address); }
-int cuMemsetD8Async(Address to, unsigned char value, size_t bytes, void *)
+int cuStreamCreate(Stream **stream, unsigned flags)
 {
+    Guard guard(one_at_a_time);
+    streams.push_back({flags == 0, false, 0, {}});
+    return *stream = &streams.back(), SUCCESS;
+}
+int cuStreamDestroy_v2(Stream *stream)
+{
+    Guard guard(one_at_a_time);
+    in_order(stream);
+    return stream->destroyed = true, SUCCESS;
+}
+int cuStreamSynchronize(Stream *stream) { return in_order(stream), SUCCESS; }
+int cuStreamQuery(Stream *stream) { return in_order(stream), SUCCESS; }
+int cuStreamWaitEvent(Stream *stream, Event *event, unsigned) { return wait(event, stream); }
+int cuCtxSynchronize()
+{
+    Guard guard(one_at_a_time);
+    for (Stream &stream : streams)
+        catch_up(stream);
+    return SUCCESS;
+}
+int cuEventCreate(Event **event, unsigned) { return *event = new Event{NULL, 0}, SUCCESS; }
+int cuEventRecord(Event *event, Stream *stream) { return record(event, stream); }
+int cuEventSynchronize(Event *event) { return wait(event, NULL); }
+int cuEventQuery(Event *event) { return wait(event, NULL); }
+int cuEventDestroy_v2(Event *event) { return delete event, SUCCESS; }
+
+int cuMemAllocAsync(Address *address, size_t bytes, Stream *) { return allocate(address, bytes); }
+int cuMemAlloc_v2(Address *address, size_t bytes) { return allocate(address, bytes); }
+int cuMemFreeAsync(Address address, Stream *stream) { return free_in_order(address, stream); }
+int cuMemFree_v2(Address address) { return free_in_order(address, NULL); }
+int cuMemHostAlloc(char **start, size_t bytes, unsigned) { return allocate_pinned(start, bytes); }
+int cuMemAllocHost_v2(char **start, size_t bytes) { return allocate_pinned(start, bytes); }
+int cuMemFreeHost(char *start) { return free_pinned(start); }
+int cuMemsetD8Async(Address to, unsigned char value, size_t bytes, Stream *stream)
+{
+    in_order(stream);
     return memset(inside(to, bytes), value, bytes), SUCCESS;
 }
-int cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, void *)
+int cuMemcpyHtoDAsync_v2(Address to, const char *from, size_t bytes, Stream *stream)
 {
-    return memcpy(inside(to, bytes), from, bytes), SUCCESS;
+    return copy(inside(to, bytes), from, bytes, stream, !is_pinned(from));
 }
-int cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, void *)
+int cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, Stream *stream)
 {
-    return memcpy(to, inside(from, bytes), bytes), SUCCESS;
+    return copy(to, inside(from, bytes), bytes, stream, false);
 }
-int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, void *)
+int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream *stream)
 {
-    return memcpy(inside(to, bytes), inside(from, bytes), bytes), SUCCESS;
+    return copy(inside(to, bytes), inside(from, bytes), bytes, stream, false);
 }
 int cuMemsetD8_v2(Address to, unsigned char value, size_t bytes) { return cuMemsetD8Async(to, value, bytes, NULL); }
-int cuMemcpyHtoD_v2(Address to, const void *from, size_t bytes) { return cuMemcpyHtoDAsync_v2(to, from, bytes, NULL); }
+int cuMemcpyHtoD_v2(Address to, const char *from, size_t bytes) { return cuMemcpyHtoDAsync_v2(to, from, bytes, NULL); }
 int cuMemcpyDtoH_v2(void *to, Address from, size_t bytes) { return cuMemcpyDtoHAsync_v2(to, from, bytes, NULL); }
 int cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) { return cuMemcpyDtoDAsync_v2(to, from, bytes, NULL); }
 
@@ -138,8 +165,9 @@ int cuModuleGetFunction(std::string **function, Module *module, const char *name
 }
 int cuLaunchKernel(
     std::string *function, unsigned blocks, unsigned, unsigned, unsigned block_threads, unsigned, unsigned, unsigned,
-    void *, void **parameters, void **)
+    Stream *stream, void **parameters, void **)
 {
+    in_order(stream);
     static std::mutex one_kernel_at_a_time;
     std::lock_guard<std::mutex> guard(one_kernel_at_a_time);
     start(*function, blocks, block_threads, parameters);
