@@ -5,6 +5,7 @@
 #   crates/dcgan-train/cuda/without_gpu.sh FOLDER        the folder of toolkit.sh, which is made where it is missing
 #
 # Programs built for CUDA run so, too: LD_LIBRARY_PATH=FOLDER/stand-in target/release/dcgan-train --device cuda ...
+# Their GPU has STAND_IN_MIB of memory, 80 GiB where that is not set.
 # It needs what toolkit.sh needs, and a C++ compiler.
 set -euo pipefail
 
@@ -28,6 +29,8 @@ library() { # library FILE SOURCE OPTIONS...
 # Hidden names, so that no other library takes ours for its own.
 library libcuda.so.1 driver.cpp -U_FORTIFY_SOURCE -fvisibility=hidden -I "$package/src/cuda"
 library libcublas.so.13 blas.cpp -O3 -fassociative-math -fno-signed-zeros -fno-trapping-math
+c++ -std=c++17 -Wall -Wextra -o "$libraries/check" "$package/tests/stand_in/check.cpp" "$libraries"/lib{cuda.so.1,cublas.so.13}
+LD_LIBRARY_PATH=$libraries "$libraries/check"
 
 # shellcheck source=/dev/null
 source "$folder/env"
