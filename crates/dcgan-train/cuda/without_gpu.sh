@@ -5,7 +5,8 @@
 #   crates/dcgan-train/cuda/without_gpu.sh FOLDER        the folder of toolkit.sh, which is made where it is missing
 #
 # Programs built for CUDA run so, too: LD_LIBRARY_PATH=FOLDER/stand-in target/release/dcgan-train --device cuda ...
-# Their GPU has STAND_IN_MIB of memory, 80 GiB where that is not set.
+# Their GPU has STAND_IN_MIB of memory, 80 GiB where that is not set. With STAND_IN_REPORT=FILE, what they
+# asked the driver for is counted in FILE, and the products of matrices in FILE.blas.
 # It needs what toolkit.sh needs, and a C++ compiler.
 set -euo pipefail
 

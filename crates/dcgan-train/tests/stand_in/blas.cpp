@@ -1,8 +1,12 @@
 // A libcublas.so.13 that multiplies matrices on the CPU, for `driver.cpp`.
 
+#include "report.h"
+
 #include <stdint.h>
 #include <string.h>
 #include <vector>
+
+static Report report(".blas");
 
 enum Status { SUCCESS = 0, INVALID_VALUE = 7, NOT_SUPPORTED = 15 };
 enum Type { F32 = 0, BF16 = 14 };
@@ -159,6 +163,8 @@ int cublasGemmEx(
     cuStreamQuery(handle->stream);
     bool tf32 = computing == WITH_TF32 || (handle->math == TF32_MATH && computing == WITH_F32);
     unsigned bits = computing == WITH_BF16 ? TO_BF16 : tf32 && type_a == F32 ? TO_TF32 : TO_F32;
+    report.add("products");
+    report.add("products.operations", 2ull * m * n * k);
     product.run(bits, type_a, a, lda, b, ldb, type_c, c, ldc);
     return SUCCESS;
 }

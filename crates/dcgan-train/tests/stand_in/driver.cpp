@@ -21,6 +21,10 @@ static float &at(Address floats, size_t index)
     return ((float *)floats)[index];
 }
 
+#include "report.h"
+
+static Report report("");
+
 #include "dfdx.h"
 #include "memory.h"
 #include "streams.h"
@@ -108,11 +112,16 @@ int cuStreamDestroy_v2(Stream *stream)
     in_order(stream);
     return stream->destroyed = true, SUCCESS;
 }
-int cuStreamSynchronize(Stream *stream) { return in_order(stream), SUCCESS; }
+int cuStreamSynchronize(Stream *stream)
+{
+    report.add("stream_synchronisations");
+    return in_order(stream), SUCCESS;
+}
 int cuStreamQuery(Stream *stream) { return in_order(stream), SUCCESS; }
 int cuStreamWaitEvent(Stream *stream, Event *event, unsigned) { return wait(event, stream); }
 int cuCtxSynchronize()
 {
+    report.add("context_synchronisations");
     Guard guard(one_at_a_time);
     for (Stream &stream : streams)
         catch_up(stream);
@@ -120,7 +129,11 @@ int cuCtxSynchronize()
 }
 int cuEventCreate(Event **event, unsigned) { return *event = new Event{NULL, 0}, SUCCESS; }
 int cuEventRecord(Event *event, Stream *stream) { return record(event, stream); }
-int cuEventSynchronize(Event *event) { return wait(event, NULL); }
+int cuEventSynchronize(Event *event)
+{
+    report.add("event_synchronisations");
+    return wait(event, NULL);
+}
 int cuEventQuery(Event *event) { return wait(event, NULL); }
 int cuEventDestroy_v2(Event *event) { return delete event, SUCCESS; }
 
@@ -133,19 +146,23 @@ int cuMemAllocHost_v2(char **start, size_t bytes) { return allocate_pinned(start
 int cuMemFreeHost(char *start) { return free_pinned(start); }
 int cuMemsetD8Async(Address to, unsigned char value, size_t bytes, Stream *stream)
 {
+    report.add_bytes("memset", bytes);
     in_order(stream);
     return memset(inside(to, bytes), value, bytes), SUCCESS;
 }
 int cuMemcpyHtoDAsync_v2(Address to, const char *from, size_t bytes, Stream *stream)
 {
+    report.add_bytes("host_to_device", bytes);
     return copy(inside(to, bytes), from, bytes, stream, !is_pinned(from));
 }
 int cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, Stream *stream)
 {
+    report.add_bytes("device_to_host", bytes);
     return copy(to, inside(from, bytes), bytes, stream, false);
 }
 int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream *stream)
 {
+    report.add_bytes("device_to_device", bytes);
     return copy(inside(to, bytes), inside(from, bytes), bytes, stream, false);
 }
 int cuMemsetD8_v2(Address to, unsigned char value, size_t bytes) { return cuMemsetD8Async(to, value, bytes, NULL); }
@@ -167,6 +184,8 @@ int cuLaunchKernel(
     std::string *function, unsigned blocks, unsigned, unsigned, unsigned block_threads, unsigned, unsigned, unsigned,
     Stream *stream, void **parameters, void **)
 {
+    report.add("launches");
+    report.add("launches." + *function);
     in_order(stream);
     static std::mutex one_kernel_at_a_time;
     std::lock_guard<std::mutex> guard(one_kernel_at_a_time);

@@ -25,6 +25,8 @@ static int allocate(Address *address, size_t bytes)
     memory[*address] = bytes;
     used += bytes;
     most_used = std::max(most_used, used);
+    report.add("allocations");
+    report.raise("peak_bytes", used);
     return SUCCESS;
 }
 
