@@ -30,7 +30,8 @@ library() { # library FILE SOURCE OPTIONS...
 # Hidden names, so that no other library takes ours for its own.
 library libcuda.so.1 driver.cpp -U_FORTIFY_SOURCE -fvisibility=hidden -I "$package/src/cuda"
 library libcublas.so.13 blas.cpp -O3 -fassociative-math -fno-signed-zeros -fno-trapping-math
-c++ -std=c++17 -Wall -Wextra -o "$libraries/check" "$package/tests/stand_in/check.cpp" "$libraries"/lib{cuda.so.1,cublas.so.13}
+c++ -std=c++17 -Wall -Wextra -o "$libraries/check" "$package/tests/stand_in/check.cpp" \
+    "$libraries"/lib{cuda.so.1,cublas.so.13}
 LD_LIBRARY_PATH=$libraries "$libraries/check"
 
 # shellcheck source=/dev/null

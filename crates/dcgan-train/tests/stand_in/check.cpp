@@ -35,10 +35,11 @@ int cuMemcpyDtoHAsync_v2(void *, Address, size_t, void *);
 int cublasCreate_v2(void **);
 int cublasSetMathMode(void *, int);
 int cublasSgemm_v2(
-    void *, int, int, int, int, int, const float *, const float *, int, const float *, int, const float *, float *, int);
+    void *, int, int, int, int, int, const float *, const float *, int, const float *, int, const float *,
+    float *, int);
 int cublasGemmEx(
-    void *, int, int, int, int, int, const float *, const void *, int, int, const void *, int, int, const float *, void *,
-    int, int, int, int);
+    void *, int, int, int, int, int, const float *, const void *, int, int, const void *, int, int, const float *,
+    void *, int, int, int, int);
 }
 
 static Address allocated(size_t bytes)

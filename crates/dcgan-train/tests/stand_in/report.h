@@ -1,5 +1,5 @@
-// What a program asks for, counted by name, and written as the program ends to the file that STAND_IN_REPORT names: a line
-// of `name value` for each. Each library has a report of its own, whose file's name ends in `ending`.
+// What a program asks for, counted by name, and written as the program ends to the file that STAND_IN_REPORT names, a
+// line of `name value` for each. Each library has a report of its own, whose file's name ends in `ending`.
 
 #pragma once
 

@@ -1,6 +1,6 @@
 // Streams. On the default one, NULL, everything is done when it is asked for. What another one is to copy is put off as
-// long as CUDA allows, so that a program that does not wait for it reads what is no number, or what was there before: till
-// a stream or the program waits for it, or something follows on its stream that is not a copy.
+// long as CUDA allows: until a stream or the program waits for it, or something follows on its stream that is not a copy.
+// So a program that does not wait reads what is no number, or what was there before.
 
 struct Copy {
     char *to;
