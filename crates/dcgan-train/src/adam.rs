@@ -10,6 +10,7 @@ use dfdx::prelude::*;
 
 use crate::engine::{AdamStep, Array, Buffer, DeviceError, DeviceResult, Engine, Grads};
 use crate::layers::{FIRST_CONVOLUTION, Layer, Visitor};
+use crate::ledger::{Entry as Number, Ledger};
 use crate::state::{LoadError, StateDict, values_of};
 
 /// PyTorch's names of the moments.
@@ -41,16 +42,16 @@ pub struct Adam<E: Engine> {
     config: AdamConfig,
     time: i32,
     moments: BTreeMap<String, [Buffer<E>; 2]>,
-    gradient_norm: f64,
 }
 
 impl<E: Engine> Adam<E> {
     /// An optimizer that has made no step.
     pub fn new(config: AdamConfig) -> Self {
-        Self { config, time: 0, moments: BTreeMap::new(), gradient_norm: 0.0 }
+        Self { config, time: 0, moments: BTreeMap::new() }
     }
 
-    /// One step: every parameter of `layer` moves against its gradient, at `factor` times the learning rate.
+    /// One step: every parameter of `layer` moves against its gradient, at `factor` times the learning rate. The sum of
+    /// the gradient's squares over all parameters goes to the ledger.
     ///
     /// # Errors
     /// If the device fails.
@@ -59,19 +60,15 @@ impl<E: Engine> Adam<E> {
         layer: &mut L,
         mut grads: Grads<E>,
         factor: f64,
-    ) -> DeviceResult<(), E> {
+        (device, ledger): (&E::Device, &mut E::Ledger),
+    ) -> DeviceResult<Number, E> {
         self.time += 1;
         let AdamConfig { learning_rate, betas, eps } = self.config;
         let step = AdamStep { learning_rate: factor * learning_rate, betas, eps, time: self.time };
-        let mut update = Update { step, moments: &mut self.moments, grads: &mut grads, squares: 0.0 };
-        layer.visit(FIRST_CONVOLUTION, &mut update)?;
-        self.gradient_norm = update.squares.sqrt();
-        Ok(())
-    }
-
-    /// The Euclidean norm of the last step's gradient over all parameters; 0 before the first step.
-    pub fn gradient_norm(&self) -> f64 {
-        self.gradient_norm
+        let squares = ledger.begin_sum(device)?;
+        let (moments, grads) = (&mut self.moments, &mut grads);
+        layer.visit(FIRST_CONVOLUTION, &mut Update { step, moments, grads, ledger, squares: &squares })?;
+        Ok(squares)
     }
 
     /// Moments and count of steps, to go on from: `exp_avg.` and `exp_avg_sq.` with each parameter's name, `step`.
@@ -149,8 +146,8 @@ struct Update<'a, E: Engine> {
     step: AdamStep,
     moments: &'a mut BTreeMap<String, [Buffer<E>; 2]>,
     grads: &'a mut Grads<E>,
-    /// Sum of the squares of all gradients so far.
-    squares: f64,
+    ledger: &'a mut E::Ledger,
+    squares: &'a Number,
 }
 
 impl<E: Engine> Visitor<E> for Update<'_, E> {
@@ -166,7 +163,7 @@ impl<E: Engine> Visitor<E> for Update<'_, E> {
             }
         };
         let gradient = self.grads.get_or_alloc_mut(tensor)?;
-        self.squares += E::sum_of_squares(tensor.device(), gradient)?;
+        self.ledger.add_squares(tensor.device(), self.squares, gradient)?;
         E::adam(self.step, tensor, moments, gradient)
     }
 }

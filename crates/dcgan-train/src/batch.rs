@@ -22,14 +22,19 @@ pub fn images_from_bytes<A: Architecture, E: Engine>(
 ) -> DeviceResult<Array<A::Images, E>, E> {
     let size = A::CHANNELS * A::SIDE * A::SIDE;
     assert!(bytes.len().is_multiple_of(size), "{} bytes are not whole images of {size}", bytes.len());
-    let batch = bytes.len() / size;
+    E::images(device, bytes, A::images(bytes.len() / size))
+}
+
+/// Bytes `[N, ...]` as values `[..., N]` in [-1, 1].
+pub(crate) fn floats_from_bytes(bytes: &[u8], batch: usize) -> Vec<f32> {
+    let (batch, size) = (batch.max(1), bytes.len() / batch.max(1));
     let values: [f32; 256] = std::array::from_fn(|byte| pixels::from_u8(byte as u8));
     let mut floats = vec![0.0; bytes.len()];
-    floats.par_chunks_mut(batch.max(1)).enumerate().for_each(|(pixel, images)| {
+    floats.par_chunks_mut(batch).enumerate().for_each(|(pixel, images)| {
         let column = bytes[pixel..].iter().step_by(size);
         images.iter_mut().zip(column).for_each(|(float, byte)| *float = values[usize::from(*byte)]);
     });
-    device.try_tensor_from_vec(floats, A::images(batch))
+    floats
 }
 
 /// Latents `[N, latent]` as a tensor `[latent, N]`.

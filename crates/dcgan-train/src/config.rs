@@ -222,6 +222,19 @@ pub enum Precision {
     F32,
     /// On a GPU alone: factors with 10 bits behind the point, sums in 32-bit floats
     Tf32,
+    /// On a GPU alone: factors of 16 bits with 7 behind the point, sums in 32-bit floats
+    Bf16,
+}
+
+impl Precision {
+    /// Its name, such as `tf32`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        }
+    }
 }
 
 /// Parses whole numbers of a range, and says what was expected instead of another.

@@ -35,8 +35,8 @@ pub enum DeviceError {
         reason: String,
     },
     /// A precision that only a GPU has, on the CPU.
-    #[error("--precision tf32: the CPU computes in f32 alone; take --device cuda, or --precision f32")]
-    Precision,
+    #[error("--precision {}: the CPU computes in f32 alone; take --device cuda, or --precision f32", .0.name())]
+    Precision(Precision),
 }
 
 /// Runs `work` on the device of `kind`, with matrix products of a precision.
@@ -62,7 +62,7 @@ fn choose<W: OnDevice, Gpu: Engine>(
         DeviceKind::Cuda => Some(find()?),
         DeviceKind::Auto => match find() {
             Ok(device) => Some(device),
-            Err(error @ DeviceError::Precision) => return Err(error),
+            Err(error @ DeviceError::Precision(_)) => return Err(error),
             Err(DeviceError::NotBuilt) => None,
             Err(DeviceError::Cuda { reason }) => {
                 say(&format!("no GPU can be used ({reason}): using the CPU"));
@@ -73,7 +73,7 @@ fn choose<W: OnDevice, Gpu: Engine>(
     match (found, precision) {
         (Some(device), _) => Ok(work.run::<Gpu>(device, "GPU (CUDA)")),
         (None, Precision::F32) => Ok(work.run::<Native>(Cpu::default(), "CPU")),
-        (None, Precision::Tf32) => Err(DeviceError::Precision),
+        (None, _) => Err(DeviceError::Precision(precision)),
     }
 }
 
@@ -175,13 +175,16 @@ mod tests {
 
     #[test]
     fn a_precision_of_gpus_is_refused_where_the_cpu_would_compute() {
-        let choose = |kind, found: Result<(), _>| {
-            choose::<_, Other>(kind, Precision::Tf32, Name, || found.map(|()| Cpu::default()), |_| ())
-        };
-        assert!(choose(DeviceKind::Auto, Ok(())).is_ok());
-        for (kind, found) in [(DeviceKind::Auto, no_gpu()), (DeviceKind::Cpu, Ok(()))] {
-            let error = choose(kind, found).unwrap_err().to_string();
-            assert!(error.starts_with("--precision tf32: the CPU computes in f32 alone"), "{error}");
+        for precision in [Precision::Tf32, Precision::Bf16] {
+            let choose = |kind, found: Result<(), _>| {
+                choose::<_, Other>(kind, precision, Name, || found.map(|()| Cpu::default()), |_| ())
+            };
+            assert!(choose(DeviceKind::Auto, Ok(())).is_ok());
+            for (kind, found) in [(DeviceKind::Auto, no_gpu()), (DeviceKind::Cpu, Ok(()))] {
+                let error = choose(kind, found).unwrap_err().to_string();
+                let expected = format!("--precision {}: the CPU computes in f32 alone", precision.name());
+                assert!(error.starts_with(&expected), "{error}");
+            }
         }
     }
 }

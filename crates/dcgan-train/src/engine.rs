@@ -7,11 +7,13 @@
 use dfdx::prelude::*;
 
 use crate::augment::Augmentation;
+use crate::batch;
 use crate::buffer;
 pub use crate::kernels::activation::Activation;
 pub use crate::kernels::adam::AdamStep;
 use crate::kernels::augment::ImagesShape;
 use crate::kernels::norm;
+use crate::ledger::Ledger;
 
 /// Feature maps of `C` channels and side `S`: `[C, S, S, N]`, the batch innermost and of any size.
 pub type MapShape<const C: usize, const S: usize> = (Const<C>, Const<S>, Const<S>, usize);
@@ -136,6 +138,11 @@ pub trait Engine: Sized + 'static {
     type Device: Device<f32>;
     /// What it keeps of a convolution's weight from one use to the next.
     type Kept: Clone + Default;
+    /// Where the numbers of steps are kept until they are read.
+    type Ledger: Ledger<Self>;
+
+    /// Steps whose numbers a run lets stand in the ledger before it reads them.
+    const UNREAD_STEPS: usize;
 
     /// `activation(norm(conv2d(x, filter)))`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, HALF, HALF, N]`.
     ///
@@ -201,6 +208,23 @@ pub trait Engine: Sized + 'static {
         v: &Array<V, Self>,
         wanted: Wanted,
     ) -> DeviceResult<(Array<X, Self, T>, Array<W, Self>), Self>;
+
+    /// Images `[C, S, S, N]` of values in [-1, 1], of bytes `[N, C, S, S]`.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    ///
+    /// # Panics
+    /// If the shape is none of images, or not of so many bytes.
+    fn images<X: Shape>(device: &Self::Device, bytes: &[u8], shape: X) -> DeviceResult<Array<X, Self>, Self> {
+        let floats = batch::floats_from_bytes(bytes, images_shape(&shape).batch);
+        device.try_tensor_from_vec(floats, shape)
+    }
+
+    /// The most bytes of the device's memory that were in use at a time since this was last asked, where that is counted.
+    fn peak_memory() -> Option<u64> {
+        None
+    }
 
     /// Changes images `[C, S, S, N]` as it was drawn for each of them.
     ///

@@ -13,8 +13,14 @@ use crate::collapse::Collapse;
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The device failed.
-    #[error("the device failed: {0}; if it ran out of memory, try a smaller --batch-size")]
+    #[error("the device failed: {0}")]
     Device(String),
+    /// The networks, or the images that they draw, need more memory than the device has.
+    #[error(
+        "the device has too little memory for the networks and the images that are drawn in between ({0}): \
+         end other programs that use it, or try a smaller --arch"
+    )]
+    TooLittleMemory(String),
     /// A step needs more memory than the device has.
     #[error(
         "a step at --batch-size {batch_size} needs more memory than the device has ({reason}): try a smaller one"
@@ -99,17 +105,20 @@ fn largest_batch(images: usize) -> String {
 impl TrainError {
     /// Wraps a device's own error.
     pub fn device(error: impl std::fmt::Display) -> Self {
-        Self::Device(error.to_string())
+        let reason = error.to_string();
+        if is_of_memory(&reason) { Self::TooLittleMemory(reason) } else { Self::Device(reason) }
     }
 
     /// Wraps a device's own error in a step on batches of such a size.
     pub fn in_step(error: impl std::fmt::Display, batch_size: usize) -> Self {
         let reason = error.to_string();
-        // The driver's name, cuBLAS's, and dfdx's for the CPU.
-        let is_memory =
-            ["OUT_OF_MEMORY", "ALLOC_FAILED", "OutOfMemory"].iter().any(|name| reason.contains(name));
-        if is_memory { Self::OutOfMemory { batch_size, reason } } else { Self::Device(reason) }
+        if is_of_memory(&reason) { Self::OutOfMemory { batch_size, reason } } else { Self::Device(reason) }
     }
+}
+
+/// Whether it is the driver's name for a lack of memory, cuBLAS's, or dfdx's for the CPU.
+fn is_of_memory(reason: &str) -> bool {
+    ["OUT_OF_MEMORY", "ALLOC_FAILED", "OutOfMemory"].iter().any(|name| reason.contains(name))
 }
 
 fn times(rollbacks: usize) -> String {

@@ -11,7 +11,8 @@ use crate::ema::Ema;
 use crate::engine::{Array, DeviceError, DeviceResult, Engine, Grads, Wanted};
 use crate::init::{self, initialised};
 use crate::layers::Layer;
-use crate::loss::{GeneratorLoss, bce_with_logits, mean_probability, scalar};
+use crate::ledger::{Entry, Judged, Ledger, Numbers};
+use crate::loss::{GeneratorLoss, Goal};
 use crate::state::{self, LoadError, StateDict};
 
 /// Settings of the losses and optimizers.
@@ -96,6 +97,46 @@ pub struct StepStats {
     pub grad_norm_g: f32,
 }
 
+/// Where in a GAN's ledger a step's numbers stand.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    discriminator: Vec<OfUpdate>,
+    loss_g: Entry,
+    squares_g: Entry,
+}
+
+/// Where those of an update of the discriminator stand.
+#[derive(Clone, Debug)]
+pub struct OfUpdate {
+    of_loss: OfLoss,
+    squares: Entry,
+}
+
+/// Where the numbers of the discriminator's loss stand.
+#[derive(Clone, Debug)]
+pub struct OfLoss {
+    /// On real and on generated images.
+    losses: [Entry; 2],
+    /// The mean probabilities of the same.
+    probabilities: [Entry; 2],
+}
+
+impl Unread {
+    fn stats(&self, numbers: &Numbers) -> StepStats {
+        let (mut sums, count) = ([0.0; 4], self.discriminator.len() as f32);
+        for OfUpdate { of_loss: OfLoss { losses, probabilities: [d_x, d_g_z] }, squares } in
+            &self.discriminator
+        {
+            let loss: f64 = losses.iter().map(|loss| numbers.get(loss)).sum();
+            let values = [loss, numbers.get(d_x), numbers.get(d_g_z), numbers.get(squares).sqrt()];
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value as f32);
+        }
+        let [loss_d, d_x, d_g_z, grad_norm_d] = sums.map(|sum| sum / count);
+        let (loss_g, squares) = (numbers.get(&self.loss_g) as f32, numbers.get(&self.squares_g));
+        StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g: squares.sqrt() as f32 }
+    }
+}
+
 /// The names of a GAN's groups of tensors: networks, and their optimizers.
 const GENERATOR: [&str; 2] = ["generator", "adam_g"];
 const DISCRIMINATOR: [&str; 2] = ["discriminator", "adam_d"];
@@ -112,6 +153,7 @@ pub struct Gan<A: Architecture, E: Engine> {
     adam_d: Adam<E>,
     ema: Option<Ema<E>>,
     learning_rate_factor: f64,
+    ledger: E::Ledger,
 }
 
 impl<A: Architecture, E: Engine> Gan<A, E> {
@@ -163,6 +205,7 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
             adam_d,
             ema: config.ema.map(Ema::new),
             learning_rate_factor: 1.0,
+            ledger: E::Ledger::default(),
         }
     }
 
@@ -184,10 +227,25 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         latents: [Array<A::Latents, E>; 2],
     ) -> DeviceResult<StepStats, E> {
         let [for_discriminator, for_generator] = latents;
-        self.step_rounds([Ok((real, for_discriminator.into()))], for_generator)
+        let unread = self.step_rounds([Ok((real, for_discriminator.into()))], for_generator)?;
+        let [stats] = self.read(&[unread])?[..] else { unreachable!("a step has its numbers") };
+        Ok(stats)
     }
 
-    /// One step: an update of the discriminator for each of `rounds`, and then one of the generator.
+    /// The numbers of all steps that nobody has read, in their order. This waits for the device.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If they were read before.
+    pub fn read(&mut self, unread: &[Unread]) -> DeviceResult<Vec<StepStats>, E> {
+        let numbers = self.ledger.read(&self.device)?;
+        Ok(unread.iter().map(|step| step.stats(&numbers)).collect())
+    }
+
+    /// One step: an update of the discriminator for each of `rounds`, and then one of the generator. Its numbers are for
+    /// [`Gan::read`].
     ///
     /// # Errors
     /// If the device fails, and those of `rounds`.
@@ -198,20 +256,15 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         &mut self,
         rounds: impl IntoIterator<Item = DeviceResult<Round<A, E>, E>>,
         for_generator: impl Into<Fake<A, E>>,
-    ) -> DeviceResult<StepStats, E> {
-        let (mut sums, mut count) = ([0.0; 4], 0.0);
+    ) -> DeviceResult<Unread, E> {
+        let mut discriminator = Vec::new();
         for round in rounds {
             let (real, fake) = round?;
-            let (loss_d, d_x, d_g_z) = self.step_discriminator(real, fake)?;
-            let norm = self.adam_d.gradient_norm() as f32;
-            sums.iter_mut().zip([loss_d, d_x, d_g_z, norm]).for_each(|(sum, value)| *sum += value);
-            count += 1.0;
+            discriminator.push(self.step_discriminator(real, fake)?);
         }
-        assert!(count > 0.0, "a step has a round at least");
-        let [loss_d, d_x, d_g_z, grad_norm_d] = sums.map(|sum| sum / count);
-        let loss_g = self.step_generator(for_generator)?;
-        let grad_norm_g = self.adam_g.gradient_norm() as f32;
-        Ok(StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g })
+        assert!(!discriminator.is_empty(), "a step has a round at least");
+        let [loss_g, squares_g] = self.step_generator(for_generator)?;
+        Ok(Unread { discriminator, loss_g, squares_g })
     }
 
     /// All that training changes, in named groups, to go on from exactly here.
@@ -245,8 +298,7 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         }
     }
 
-    /// Gradients of the discriminator's loss on real images and on generated ones, with the statistics that
-    /// [`StepStats`] has of them: loss, D(x), D(G(z)).
+    /// Gradients of the discriminator's loss on real images and on generated ones.
     ///
     /// # Errors
     /// If the device fails.
@@ -254,28 +306,28 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         &mut self,
         real: Array<A::Images, E>,
         fake: impl Into<Fake<A, E>>,
-    ) -> DeviceResult<(Grads<E>, [f32; 3]), E> {
+    ) -> DeviceResult<(Grads<E>, OfLoss), E> {
         let Fake { latents, changes } = fake.into();
         let fake = changed::<E, _, _>(self.generator.train(latents, Wanted::NOTHING)?, changes.as_ref())?;
         // The gradients of the first pass are handed to the second, which adds to them: the first one's
         // activations are gone by then.
         let grads = Grads::<E>::leaky();
-        let (grads, loss_real, d_x) = self.judge(real, self.config.real_label, grads)?;
-        let (grads, loss_fake, d_g_z) = self.judge(fake, self.config.fake_label, grads)?;
-        Ok((grads, [loss_real + loss_fake, d_x, d_g_z]))
+        let (grads, [loss_real, d_x]) = self.judge(real, self.config.real_label, grads)?;
+        let (grads, [loss_fake, d_g_z]) = self.judge(fake, self.config.fake_label, grads)?;
+        Ok((grads, OfLoss { losses: [loss_real, loss_fake], probabilities: [d_x, d_g_z] }))
     }
 
-    /// Gradients of the generator's loss, and the loss.
+    /// Gradients of the generator's loss, and where the loss stands.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn generator_gradients(&mut self, fake: impl Into<Fake<A, E>>) -> DeviceResult<(Grads<E>, f32), E> {
+    pub fn generator_gradients(&mut self, fake: impl Into<Fake<A, E>>) -> DeviceResult<(Grads<E>, Entry), E> {
         let Fake { latents, changes } = fake.into();
         let fake = self.generator.train(latents.traced(Grads::<E>::leaky()), Wanted::PARAMETERS)?;
         let fake = changed::<E, _, _>(fake, changes.as_ref())?;
         let logits = self.discriminator.train(fake, Wanted::INPUT)?;
-        let loss = self.config.generator_loss.of::<E, _>(logits, self.config.real_label)?;
-        let value = scalar::<E, _>(&loss);
+        let goal = self.config.generator_loss.goal(self.config.real_label);
+        let Judged { loss, value, .. } = self.ledger.judge(logits, goal)?;
         Ok((loss.try_backward()?, value))
     }
 
@@ -320,7 +372,7 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         &self.device
     }
 
-    /// The discriminator's half of [`Gan::step`]: loss, D(x), D(G(z)).
+    /// The discriminator's half of [`Gan::step`].
     ///
     /// # Errors
     /// If the device fails.
@@ -328,36 +380,33 @@ impl<A: Architecture, E: Engine> Gan<A, E> {
         &mut self,
         real: Array<A::Images, E>,
         fake: impl Into<Fake<A, E>>,
-    ) -> DeviceResult<(f32, f32, f32), E> {
-        let (grads, [loss, d_x, d_g_z]) = self.discriminator_gradients(real, fake)?;
-        self.adam_d.step(&mut self.discriminator, grads, self.learning_rate_factor)?;
-        Ok((loss, d_x, d_g_z))
+    ) -> DeviceResult<OfUpdate, E> {
+        let (grads, of_loss) = self.discriminator_gradients(real, fake)?;
+        let (network, factor) = (&mut self.discriminator, self.learning_rate_factor);
+        let squares = self.adam_d.step(network, grads, factor, (&self.device, &mut self.ledger))?;
+        Ok(OfUpdate { of_loss, squares })
     }
 
-    /// The generator's half of [`Gan::step`]: its loss.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn step_generator(&mut self, fake: impl Into<Fake<A, E>>) -> DeviceResult<f32, E> {
+    /// The generator's: its loss, and the squares of its gradient.
+    fn step_generator(&mut self, fake: impl Into<Fake<A, E>>) -> DeviceResult<[Entry; 2], E> {
         let (grads, loss) = self.generator_gradients(fake)?;
-        self.adam_g.step(&mut self.generator, grads, self.learning_rate_factor)?;
+        let (network, factor) = (&mut self.generator, self.learning_rate_factor);
+        let squares = self.adam_g.step(network, grads, factor, (&self.device, &mut self.ledger))?;
         if let Some(ema) = &mut self.ema {
             ema.update(&mut self.generator)?;
         }
-        Ok(loss)
+        Ok([loss, squares])
     }
 
-    /// The discriminator's loss on a batch, added to `grads`, and its mean probability.
+    /// The discriminator's loss on a batch, its gradients added to `grads`, and its mean probability.
     fn judge(
         &mut self,
         images: Array<A::Images, E>,
         label: f64,
         grads: Grads<E>,
-    ) -> DeviceResult<(Grads<E>, f32, f32), E> {
+    ) -> DeviceResult<(Grads<E>, [Entry; 2]), E> {
         let logits = self.discriminator.train(images.traced(grads), Wanted::PARAMETERS)?;
-        let probability = mean_probability::<E>(&logits.retaped());
-        let loss = bce_with_logits::<E, _>(logits, label)?;
-        let value = scalar::<E, _>(&loss);
-        Ok((loss.try_backward()?, value, probability))
+        let Judged { loss, value, probability } = self.ledger.judge(logits, Goal::towards(label))?;
+        Ok((loss.try_backward()?, [value, probability]))
     }
 }

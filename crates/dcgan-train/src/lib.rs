@@ -6,7 +6,7 @@
 //! - [`engine`]: what a device computes; [`native`] with the kernels, [`portable`] in dfdx's operations, [`cuda`] with
 //!   kernels for GPUs
 //! - [`layers`]: the networks' layers, typed by their sizes; [`arch`]: the table of architectures
-//! - [`loss`], [`adam`], [`gan`]: one training step; [`schedule`]: its learning rates
+//! - [`loss`], [`adam`], [`gan`]: one training step; [`ledger`]: its numbers; [`schedule`]: its learning rates
 //! - [`batch`]: batches of `dcgan-data` as tensors; [`augment`]: random changes to them
 //! - [`trainer`]: a whole run as a [`config`] says, with [`event`]s and [`metrics`]
 //! - [`interrupt`]: a wish that a run end early; [`collapse`]: whether it is worth going on
@@ -37,6 +37,7 @@ pub mod init;
 pub mod interrupt;
 pub mod kernels;
 pub mod layers;
+pub mod ledger;
 mod lend;
 pub mod loss;
 pub mod measurement;

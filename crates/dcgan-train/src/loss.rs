@@ -23,21 +23,42 @@ impl GeneratorLoss {
         }
     }
 
-    /// The loss of the logits `[1, N]` of generated images; `real_label` is the target of the non-saturating
-    /// one, and nothing to the other.
+    /// What it asks of the logits of generated images; `real_label` is the target of the non-saturating one, and nothing
+    /// to the other.
+    pub fn goal(self, real_label: f64) -> Goal {
+        match self {
+            Self::NonSaturating => Goal::towards(real_label),
+            // Against label 0, the cross-entropy is -log(1 - D).
+            Self::Minimax => Goal { label: 0.0, factor: -1.0 },
+        }
+    }
+}
+
+/// A loss of logits: so many times their mean cross-entropy against one target probability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Goal {
+    /// The target, from 0 to 1.
+    pub label: f64,
+    /// What the cross-entropy is multiplied with.
+    pub factor: f64,
+}
+
+impl Goal {
+    /// The cross-entropy itself.
+    pub fn towards(label: f64) -> Self {
+        Self { label, factor: 1.0 }
+    }
+
+    /// The loss of logits `[1, N]` in dfdx's operations.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn of<E: Engine, T: Tape<f32, E::Device>>(
+    pub fn loss<E: Engine, T: Tape<f32, E::Device>>(
         self,
         logits: Array<FeatureShape<1>, E, T>,
-        real_label: f64,
     ) -> DeviceResult<Array<Rank0, E, T>, E> {
-        match self {
-            Self::NonSaturating => bce_with_logits::<E, T>(logits, real_label),
-            // Against label 0, the cross-entropy is -log(1 - D).
-            Self::Minimax => bce_with_logits::<E, T>(logits, 0.0)?.try_negate(),
-        }
+        let loss = bce_with_logits::<E, T>(logits, self.label)?;
+        if self.factor == 1.0 { Ok(loss) } else { loss.try_mul(self.factor as f32) }
     }
 }
 
@@ -120,7 +141,7 @@ mod tests {
     fn minimax_is_the_logarithm_of_one_minus_the_probability() {
         let minimax = |logit: f32| {
             let x = Cpu::default().tensor_from_vec(vec![logit], (Const, 1));
-            let loss = GeneratorLoss::Minimax.of::<Native, _>(x.leaky_trace(), 0.9).unwrap();
+            let loss = GeneratorLoss::Minimax.goal(0.9).loss::<Native, _>(x.leaky_trace()).unwrap();
             let value = scalar::<Native, _>(&loss);
             (value, loss.backward().get(&x).as_vec()[0])
         };

@@ -187,7 +187,7 @@ pub struct Average {
 /// Collects the steps between two reports.
 pub struct Averages {
     since: Instant,
-    last_step: Instant,
+    last_lap: Instant,
     sum: [f64; 6],
     steps: usize,
     images: usize,
@@ -197,19 +197,23 @@ impl Averages {
     /// Nothing so far.
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { since: now, last_step: now, sum: [0.0; 6], steps: 0, images: 0 }
+        Self { since: now, last_lap: now, sum: [0.0; 6], steps: 0, images: 0 }
     }
 
-    /// Adds a step of `images`, whose images a second are returned.
-    pub fn add(&mut self, metrics: &Metrics, images: usize) -> f64 {
+    /// Images a second, of as many as were trained on since the last call.
+    pub fn lap(&mut self, images: usize) -> f64 {
+        let seconds = self.last_lap.elapsed().as_secs_f64();
+        self.last_lap = Instant::now();
+        images as f64 / seconds
+    }
+
+    /// Adds a step of `images`.
+    pub fn add(&mut self, metrics: &Metrics, images: usize) {
         let StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g } = metrics.stats;
         let values = [loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g];
         self.sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
         self.steps += 1;
         self.images += images;
-        let seconds = self.last_step.elapsed().as_secs_f64();
-        self.last_step = Instant::now();
-        images as f64 / seconds
     }
 
     /// Whether it is time for a report.
@@ -288,7 +292,8 @@ mod tests {
         let mut averages = Averages::new();
         assert_eq!(averages.take(), None);
         for (number, loss) in [(1, 1.0), (2, 3.0)] {
-            assert!(averages.add(&step(number, loss), 8) > 0.0);
+            averages.add(&step(number, loss), 8);
+            assert!(averages.lap(8) > 0.0);
         }
         let first = averages.take().unwrap();
         assert_eq!(first.stats, step(2, 2.0).stats);

@@ -17,6 +17,7 @@ use crate::kernels::conv::{self, ConvShape, Kept, Method, Weight};
 use crate::kernels::linear::{self, LinearShape};
 use crate::kernels::norm;
 use crate::kernels::spectral;
+use crate::ledger::Numbers;
 use crate::lend::{lend, lend_mut};
 
 /// dfdx tensors on the CPU, computed by [`kernels`](crate::kernels).
@@ -72,6 +73,9 @@ impl<const K: usize> Before<K> {
 impl Engine for Native {
     type Device = Cpu;
     type Kept = Arc<Kept>;
+    type Ledger = Numbers;
+
+    const UNREAD_STEPS: usize = 1;
 
     fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, Cpu>>(
         x: Array<MapShape<C, S>, Self, T>,

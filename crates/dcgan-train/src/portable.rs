@@ -17,6 +17,7 @@ use crate::engine::{
 };
 use crate::kernels::augment::{ImagesShape, color_factors, sources};
 use crate::kernels::spectral::EPS;
+use crate::ledger::Numbers;
 
 /// dfdx tensors on device `D`, computed by dfdx.
 ///
@@ -30,6 +31,9 @@ type Rows<R, D, T> = Tensor<(R, usize), f32, D, T>;
 impl<D: Device<f32>> Engine for Portable<D> {
     type Device = D;
     type Kept = ();
+    type Ledger = Numbers;
+
+    const UNREAD_STEPS: usize = 1;
 
     fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, D>>(
         x: Array<MapShape<C, S>, Self, T>,

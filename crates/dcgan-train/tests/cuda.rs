@@ -5,21 +5,32 @@
 #![cfg(target_os = "linux")]
 
 use dcgan_core::rng::Rng;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
 use dcgan_train::augment::{Augmentation, Policy};
+use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::cuda::augment::Changes;
 use dcgan_train::cuda::conv::Direction;
 use dcgan_train::cuda::launch::{self, Channels};
-use dcgan_train::cuda::{Floats, KERNELS, Machine, Product, SOURCE};
+use dcgan_train::cuda::memory::{Factor, Kind, Scratch, View, ViewMut};
+use dcgan_train::cuda::{Floats, Fused, KERNELS, Machine, Product, SOURCE};
+use dcgan_train::engine::Engine;
+use dcgan_train::gan::{Gan, GanConfig};
 use dcgan_train::kernels::activation::{self, Activation};
 use dcgan_train::kernels::augment::{self, ImagesShape};
 use dcgan_train::kernels::batch_norm::{self, Moments, Norm};
 use dcgan_train::kernels::conv::{self, ConvShape, Kept, Method, Weight};
 use dcgan_train::kernels::norm;
+use dcgan_train::ledger::{Judged, Ledger};
+use dcgan_train::loss::{GeneratorLoss, Goal};
+use dcgan_train::native::Native;
 use dfdx::prelude::*;
-use emulator::Emulated;
+use emulator::{Emulated, Emulating};
+use half::bf16;
 
 mod emulator;
+
+/// With factors in 16 bits.
+type Halved = Emulating<true>;
 
 const ACTIVATIONS: [Activation; 3] = [Activation::Relu, Activation::LeakyRelu, Activation::Tanh];
 
@@ -76,14 +87,15 @@ fn convolutions_agree(shape: ConvShape) {
     conv::weight_gradient(shape, Method::Direct, &large, &small, &mut of_weight);
 
     let [large, small, weight] = [&large, &small, &weight].map(|values| floats(values));
+    let weight = View::of::<Emulated>(&device, &weight);
     for (direction, input, gradient, forward, backward) in [
         (Direction::Down, &large, &small, &to_small, &to_large),
         (Direction::Up, &small, &large, &to_large, &to_small),
     ] {
         let what = format!("{direction:?}, {shape:?}");
-        let found = direction.forward::<Emulated>(&device, shape, input, &weight).unwrap();
+        let found = direction.forward::<Emulated>(&device, shape, input, weight).unwrap();
         assert_close(&found, forward, 3e-6, &format!("{what}, forward"));
-        let found = direction.input_gradient::<Emulated>(&device, shape, gradient, &weight).unwrap();
+        let found = direction.input_gradient::<Emulated>(&device, shape, gradient, weight).unwrap();
         assert_close(&found, backward, 3e-6, &format!("{what}, input"));
         let mut sum = floats(&vec![1.0; shape.weight()]);
         direction.weight_gradient::<Emulated>(&device, shape, [input, gradient], &mut sum).unwrap();
@@ -131,10 +143,169 @@ fn products_are_the_definition_whatever_is_transposed() {
             old + (0..depth).map(at).sum::<f32>()
         };
         let expected: Vec<f32> = (0..rows * columns).map(|at| value(at / columns, at % columns)).collect();
-        let mut found = floats(&c);
-        Emulated::multiply(&device, product, &floats(&a), &floats(&b), &mut found).unwrap();
+        let ([a, b], mut found) = ([&a, &b].map(|values| floats(values)), floats(&c));
+        let [a, b] = [&a, &b].map(|factor| View::of::<Emulated>(&device, factor));
+        let result = ViewMut::of::<Emulated>(&device, &mut found);
+        Emulated::multiply(&device, product, a, b, result).unwrap();
         assert_close(&found, &expected, 1e-6, &format!("{product:?}"));
     }
+}
+
+/// Values that are numbers of 16 bits.
+fn halves(count: usize, seed: u64) -> Vec<f32> {
+    random(count, seed).into_iter().map(|value| bf16::from_f32(value).to_f32()).collect()
+}
+
+#[test]
+fn numbers_are_rounded_to_16_bits_as_anywhere() {
+    if !emulator::is_here() {
+        return;
+    }
+    let mut values = random(1000, 1);
+    // To the even one of two that are as near, to the next power of two, beyond the largest, below the smallest.
+    let bits = [
+        0x3f80_8000,
+        0x3f81_8000,
+        0x3fff_ffff,
+        0x7f7f_ffff,
+        0x0000_0001,
+        0x8000_7fff,
+        0x7f80_0001,
+        0xffff_ffff,
+    ];
+    values.extend(bits.map(f32::from_bits));
+    values.extend([0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
+    let device = Cpu::default();
+    let mut rounded = Scratch::<Emulated>::new(&device, values.len(), Kind::Bf16).unwrap();
+    let floats = floats(&values);
+    launch::round::<Emulated>(&device, View::of::<Emulated>(&device, &floats), rounded.view_mut()).unwrap();
+    let found = emulator::floats_of(rounded.view().address, values.len(), Kind::Bf16);
+    for (found, value) in found.iter().zip(&values) {
+        let expected = bf16::from_f32(*value).to_f32();
+        assert!(found.to_bits() == expected.to_bits(), "{value}: {found}, not {expected}");
+    }
+}
+
+/// Where factors and patches are such numbers already, nothing is lost; the products that are summed to the large map are
+/// rounded, and lose up to 1 / 256.
+#[test]
+fn convolutions_in_16_bits_are_the_cpus() {
+    if !emulator::is_here() {
+        return;
+    }
+    let device = Cpu::default();
+    for [channels, outputs, side, batch] in [[3, 8, 8, 5], [16, 5, 4, 33], [1, 1, 2, 1]] {
+        let shape = ConvShape { channels, outputs, side, batch };
+        let [large, small, weight] =
+            [shape.large(), shape.small(), shape.weight()].map(|count| halves(count, count as u64));
+        let kept = Kept::default();
+        let filter = Weight { values: &weight, kept: &kept };
+        let to_small = conv::forward(shape, Method::Direct, &large, filter);
+        let to_large = conv::input_gradient(shape, Method::Direct, &small, filter);
+        let mut of_weight = vec![1.0; weight.len()];
+        conv::weight_gradient(shape, Method::Direct, &large, &small, &mut of_weight);
+
+        let [large, small] = [&large, &small].map(|values| floats(values));
+        let weight = Factor::<_, Halved>::new(&device, floats(&weight)).unwrap();
+        let weight = weight.view(&device);
+        assert_eq!(weight.kind, Kind::Bf16);
+        let found = Direction::Down.forward::<Halved>(&device, shape, &large, weight).unwrap();
+        assert_close(&found, &to_small, 3e-6, &format!("{shape:?}, to small"));
+        let found = Direction::Up.forward::<Halved>(&device, shape, &small, weight).unwrap();
+        assert_close(&found, &to_large, 1.0 / 128.0, &format!("{shape:?}, to large"));
+        let mut sum = floats(&vec![1.0; shape.weight()]);
+        Direction::Down.weight_gradient::<Halved>(&device, shape, [&large, &small], &mut sum).unwrap();
+        assert_close(&sum, &of_weight, 3e-6, &format!("{shape:?}, weight"));
+    }
+}
+
+#[test]
+fn images_of_bytes_are_the_cpus() {
+    struct Check(usize);
+    impl ForArchitecture for Check {
+        type Output = ();
+        fn run<A: Architecture>(self, name: &'static str) {
+            let device = Cpu::default();
+            let count = self.0 * A::CHANNELS * A::SIDE * A::SIDE;
+            let bytes: Vec<u8> = (0..count).map(|at| (at * 7919 / 13) as u8).collect();
+            let found = images_from_bytes::<A, Fused<Emulated>>(&device, &bytes).unwrap();
+            let expected = images_from_bytes::<A, Native>(&device, &bytes).unwrap();
+            assert_eq!(found.as_vec(), expected.as_vec(), "{name}, {} images", self.0);
+        }
+    }
+    if emulator::is_here() {
+        Arch::ALL.iter().for_each(|arch| [1, 3].into_iter().for_each(|batch| arch.run(Check(batch))));
+    }
+}
+
+/// Of any number of logits, also of some that are beyond where a sigmoid ends in `f32`.
+#[test]
+fn losses_of_logits_are_dfdxs() {
+    if !emulator::is_here() {
+        return;
+    }
+    let device = Cpu::default();
+    for count in [1, 7, 300] {
+        for goal in
+            [GeneratorLoss::NonSaturating.goal(0.9), GeneratorLoss::Minimax.goal(0.9), Goal::towards(0.1)]
+        {
+            let mut values: Vec<f32> = random(count, 1).into_iter().map(|x| 8.0 * x).collect();
+            if count > 1 {
+                values[count / 2] *= 100.0;
+            }
+            let logits = device.tensor_from_vec(values, (Const::<1>, count));
+            let (found, expected) =
+                (judged::<Fused<Emulated>>(&logits, goal), judged::<Native>(&logits, goal));
+            for (found, expected) in found.0.iter().zip(expected.0) {
+                assert!(
+                    (found - expected).abs() <= 1e-6 * expected.abs(),
+                    "{goal:?}: {found}, not {expected}"
+                );
+            }
+            assert_close(&found.1, &expected.1, 1e-5, &format!("{goal:?}, the gradient"));
+        }
+    }
+}
+
+/// Loss, as a number and as a tensor, and mean probability; the gradient of the logits.
+fn judged<E: Engine<Device = Cpu>>(
+    logits: &Tensor<(Const<1>, usize), f32, Cpu>,
+    goal: Goal,
+) -> ([f64; 3], Vec<f32>) {
+    let mut ledger = E::Ledger::default();
+    let Judged { loss, value, probability } = ledger.judge(logits.leaky_trace(), goal).unwrap();
+    let tensor = f64::from(loss.as_vec()[0]);
+    let gradient = loss.backward().get(logits).as_vec();
+    let numbers = ledger.read(&Cpu::default()).unwrap();
+    ([numbers.get(&value), tensor, numbers.get(&probability)], gradient)
+}
+
+/// Half as many digits, and the same training: other numbers, but near those of 32 bits.
+#[test]
+fn factors_in_16_bits_train_nearly_alike() {
+    if !emulator::is_here() {
+        return;
+    }
+    let [exact, rounded] = [losses::<Fused<Emulated>>(), losses::<Fused<Halved>>()];
+    assert_ne!(exact, rounded);
+    for (exact, rounded) in exact.iter().zip(&rounded) {
+        assert!((exact - rounded).abs() <= 0.03 * exact.abs(), "{exact}, in 16 bits {rounded}");
+    }
+}
+
+/// Those of both networks in six steps.
+fn losses<E: Engine<Device = Cpu>>() -> Vec<f32> {
+    type Tiny = Three<5, 8, 128, 6, 4, 3>;
+    let (device, mut rng) = (Cpu::default(), Rng::new(9));
+    let mut gan = Gan::<Tiny, E>::new(&device, GanConfig::default(), 4).unwrap();
+    let mut step = || {
+        let bytes: Vec<u8> = (0..16 * 3 * 32 * 32).map(|_| rng.bits() as u8).collect();
+        let real = images_from_bytes::<Tiny, E>(&device, &bytes).unwrap();
+        let latents = [(); 2].map(|()| random_latents::<Tiny, E>(&device, &mut rng, 16).unwrap());
+        let stats = gan.step(real, latents).unwrap();
+        [stats.loss_d, stats.loss_g]
+    };
+    (0..6).flat_map(|_| step()).collect()
 }
 
 /// Maps of `channels` rows, BatchNorm's parameters, and a gradient.
@@ -261,10 +432,14 @@ fn squares_of_any_number_of_floats_are_summed() {
     }
     for count in [1, 255, 257, 8192, 200_001] {
         let values = random(count, 1);
-        let partial = launch::partial_squares::<Emulated>(&Cpu::default(), &floats(&values)).unwrap();
-        let (found, expected) =
-            (partial.iter().map(|sum| f64::from(*sum)).sum::<f64>(), norm::sum_of_squares(&values));
-        assert!((found - expected).abs() <= 1e-7 * expected, "{count}: {found}, not {expected}");
+        let mut sums = floats(&[1.0; launch::PARTS + 2]);
+        let device = Cpu::default();
+        let place = ViewMut::of::<Emulated>(&device, &mut sums).part(1, launch::PARTS);
+        launch::add_squares::<Emulated>(&device, &floats(&values), place).unwrap();
+        assert_eq!([sums[0], sums[launch::PARTS + 1]], [1.0; 2], "its neighbours");
+        let sum: f64 = sums[1..=launch::PARTS].iter().map(|sum| f64::from(*sum)).sum();
+        let (found, expected) = (sum - launch::PARTS as f64, norm::sum_of_squares(&values));
+        assert!((found - expected).abs() <= 3e-7 * (expected + 256.0), "{count}: {found}, not {expected}");
     }
 }
 
@@ -303,11 +478,14 @@ fn every_kernel_of_the_source_is_named() {
 }
 
 #[test]
-#[should_panic = "floats of a kernel's argument"]
+#[should_panic = "numbers of a kernel's arguments"]
 fn memory_of_another_size_is_refused() {
     let shape = ConvShape { channels: 2, outputs: 3, side: 4, batch: 5 };
     let (large, mut patches) = (floats(&vec![0.0; shape.large()]), floats(&[0.0; 7]));
-    launch::gather_patches::<Emulated>(&Cpu::default(), shape, &large, &mut patches).unwrap();
+    let device = Cpu::default();
+    let (large, patches) =
+        (View::of::<Emulated>(&device, &large), ViewMut::of::<Emulated>(&device, &mut patches));
+    launch::gather_patches::<Emulated>(&device, shape, large, patches).unwrap();
 }
 
 #[test]

@@ -151,3 +151,53 @@ fn the_same_steps_give_the_same_bits() {
     };
     assert!(train() == train());
 }
+
+#[test]
+fn going_on_from_a_state_gives_the_same_bits() {
+    let Some((device, _turn)) = gpu() else { return };
+    let mut whole = Run::<Tiny, OnGpu>::start(device.clone());
+    let mut first = Run::<Tiny, OnGpu>::start(device.clone());
+    for batch in [16, 7] {
+        whole.step(batch);
+        first.step(batch);
+    }
+    let mut second = Run::<Tiny, OnGpu> { rng: first.rng.clone(), ..Run::start(device) };
+    second.gan.restore(&first.gan.groups().unwrap()).unwrap();
+    for batch in [16, 1] {
+        whole.step(batch);
+        second.step(batch);
+    }
+    assert!(whole.states() == second.states());
+}
+
+/// A process has one precision, so that each is a run of the program.
+#[test]
+fn every_precision_trains_nearly_as_the_cpu() {
+    if gpu().is_none() {
+        return;
+    }
+    let losses = |device: &str, precision: &str| -> Vec<f64> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = assert_cmd::Command::cargo_bin("dcgan-train").unwrap();
+        let arguments =
+            ["--dataset", "shapes", "--arch", "dcgan32-small", "--batch-size", "8", "--max-steps", "6"];
+        command.current_dir(folder.path()).args(arguments).args([
+            "--device",
+            device,
+            "--precision",
+            precision,
+        ]);
+        command.assert().success();
+        let text = std::fs::read_to_string(folder.path().join("outputs/metrics.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.flat_map(|line| ["loss_d", "loss_g"].map(|name| line[name].as_f64().unwrap())).collect()
+    };
+    let expected = losses("cpu", "f32");
+    assert_eq!(expected.len(), 12);
+    for (precision, tolerance) in [("f32", 1e-3), ("tf32", 0.02), ("bf16", 0.05)] {
+        for (found, expected) in losses("cuda", precision).iter().zip(&expected) {
+            let error = (found - expected).abs();
+            assert!(error <= tolerance * expected.abs(), "{precision}: {found}, the CPU has {expected}");
+        }
+    }
+}

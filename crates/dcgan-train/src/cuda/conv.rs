@@ -4,6 +4,7 @@
 use dfdx::prelude::*;
 
 use super::launch::{gather_patches, patches_len, sum_patches};
+use super::memory::{Factor, Scratch, View, ViewMut};
 use super::{Floats, Machine, MachineResult, Product};
 use crate::kernels::conv::ConvShape;
 
@@ -17,7 +18,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The output, from the weight `[O, C, 4, 4]`: `[C, S, S, N]` to `[O, S/2, S/2, N]` or the other way round.
+    /// The output, from the weight `[O, C, 4, 4]`, a [`Factor`]: `[C, S, S, N]` to `[O, S/2, S/2, N]` or the other way round.
     ///
     /// # Errors
     /// If the machine fails; so do the others.
@@ -29,7 +30,7 @@ impl Direction {
         device: &M::Device,
         shape: ConvShape,
         input: &Floats<M>,
-        weight: &Floats<M>,
+        weight: View,
     ) -> MachineResult<Floats<M>, M> {
         match self {
             Self::Down => to_small::<M>(device, shape, input, weight),
@@ -46,7 +47,7 @@ impl Direction {
         device: &M::Device,
         shape: ConvShape,
         gradient: &Floats<M>,
-        weight: &Floats<M>,
+        weight: View,
     ) -> MachineResult<Floats<M>, M> {
         match self {
             Self::Down => to_large::<M>(device, shape, gradient, weight),
@@ -69,7 +70,7 @@ impl Direction {
             Self::Down => [input, gradient],
             Self::Up => [gradient, input],
         };
-        let patches = patches::<M>(device, shape, large)?;
+        let (patches, small) = (patches::<M>(device, shape, large)?, Factor::<_, M>::new(device, small)?);
         let product = Product {
             rows: shape.outputs,
             columns: shape.channels * 16,
@@ -78,7 +79,7 @@ impl Direction {
             b_transposed: true,
             add: true,
         };
-        M::multiply(device, product, small, &patches, sum)
+        M::multiply(device, product, small.view(device), patches.view(), ViewMut::of::<M>(device, sum))
     }
 }
 
@@ -87,7 +88,7 @@ fn to_small<M: Machine>(
     device: &M::Device,
     shape: ConvShape,
     large: &Floats<M>,
-    weight: &Floats<M>,
+    weight: View,
 ) -> MachineResult<Floats<M>, M> {
     let patches = patches::<M>(device, shape, large)?;
     let mut small = Storage::<f32>::try_alloc_len(device, shape.small())?;
@@ -99,7 +100,7 @@ fn to_small<M: Machine>(
         b_transposed: false,
         add: false,
     };
-    M::multiply(device, product, weight, &patches, &mut small)?;
+    M::multiply(device, product, weight, patches.view(), ViewMut::of::<M>(device, &mut small))?;
     Ok(small)
 }
 
@@ -108,9 +109,10 @@ fn to_large<M: Machine>(
     device: &M::Device,
     shape: ConvShape,
     small: &Floats<M>,
-    weight: &Floats<M>,
+    weight: View,
 ) -> MachineResult<Floats<M>, M> {
-    let mut patches = Storage::<f32>::try_alloc_len(device, patches_len(shape))?;
+    let mut patches = Scratch::<M>::new(device, patches_len(shape), M::factors())?;
+    let small = Factor::<_, M>::new(device, small)?;
     let product = Product {
         rows: shape.channels * 16,
         columns: small_row(shape),
@@ -119,9 +121,9 @@ fn to_large<M: Machine>(
         b_transposed: false,
         add: false,
     };
-    M::multiply(device, product, weight, small, &mut patches)?;
+    M::multiply(device, product, weight, small.view(device), patches.view_mut())?;
     let mut large = Storage::<f32>::try_alloc_len(device, shape.large())?;
-    sum_patches::<M>(device, shape, &patches, &mut large)?;
+    sum_patches::<M>(device, shape, patches.view(), ViewMut::of::<M>(device, &mut large))?;
     Ok(large)
 }
 
@@ -129,9 +131,9 @@ fn patches<M: Machine>(
     device: &M::Device,
     shape: ConvShape,
     large: &Floats<M>,
-) -> MachineResult<Floats<M>, M> {
-    let mut patches = Storage::<f32>::try_alloc_len(device, patches_len(shape))?;
-    gather_patches::<M>(device, shape, large, &mut patches)?;
+) -> MachineResult<Scratch<M>, M> {
+    let mut patches = Scratch::new(device, patches_len(shape), M::factors())?;
+    gather_patches::<M>(device, shape, View::of::<M>(device, large), patches.view_mut())?;
     Ok(patches)
 }
 

@@ -10,13 +10,17 @@ use dfdx::prelude::*;
 use super::augment::Changes;
 use super::conv::Direction;
 use super::launch::{self, Channels};
-use super::{Floats, Machine, MachineResult, Product, outputs};
+use super::ledger::Pages;
+use super::memory::{Factor, View, ViewMut};
+use super::outputs::{self, nothing};
+use super::{Floats, Machine, MachineResult, Product};
 use crate::augment::Augmentation;
 use crate::buffer;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
     Normalised, Statistics, Wanted, images_shape,
 };
+use crate::kernels::augment::ImagesShape;
 use crate::kernels::conv::ConvShape;
 use crate::portable::Portable;
 
@@ -25,6 +29,9 @@ use crate::portable::Portable;
 /// What is rare or small is dfdx's work, as in [`Portable`]: spectral normalisation and Adam.
 pub struct Fused<M>(PhantomData<M>);
 
+/// A weight as a factor of products.
+pub type Weight<M> = Factor<Floats<M>, M>;
+
 /// A gradient map of a machine's device.
 type Gradient<M> = Gradients<f32, <M as Machine>::Device>;
 /// A tensor of it.
@@ -32,8 +39,12 @@ type Of<S, M, T = NoneTape> = Tensor<S, f32, <M as Machine>::Device, T>;
 
 impl<M: Machine> Engine for Fused<M> {
     type Device = M::Device;
-    /// The weight's floats, out of its tensor.
-    type Kept = Rc<OnceCell<Rc<Floats<M>>>>;
+    /// The weight, out of its tensor.
+    type Kept = Rc<OnceCell<Rc<Weight<M>>>>;
+    type Ledger = Pages<M>;
+
+    /// So few that nobody waits for news, and so many that reading them costs next to nothing.
+    const UNREAD_STEPS: usize = 16;
 
     fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, M::Device>>(
         x: Array<MapShape<C, S>, Self, T>,
@@ -73,21 +84,21 @@ impl<M: Machine> Engine for Fused<M> {
         let (device, batch) = (x.device().clone(), x.shape().1);
         let (input, matrix) = (outputs::floats::<M, _>(&x)?, buffer::floats(weight)?);
         let mut y = Storage::<f32>::try_alloc_len(&device, O * batch)?;
-        M::multiply(&device, product([O, batch, I]), &matrix, &input, &mut y)?;
+        multiply::<M>(&device, product([O, batch, I]), [&matrix, &input], &mut y)?;
         launch::add_bias::<M>(&device, &mut y, &buffer::floats(bias)?)?;
         let (y, _) = outputs::make::<M, _>(&device, (Const, batch), y)?;
-        let (weight, bias, output) = (weight.clone(), bias.clone(), y.clone());
+        let (weight, bias, x, output) = (weight.ghost(), bias.ghost(), x.ghost(), y.ghost());
         tape.add_backward_op(move |grads| {
-            let gradient = take::<M, _>(grads, &output)?;
+            let gradient = take::<M>(&device, grads.get_or_alloc_mut(&output)?)?;
             if wanted.parameters {
                 let of_weight = Product { b_transposed: true, add: true, ..product([O, I, batch]) };
-                M::multiply(&device, of_weight, &gradient, &input, grads.get_or_alloc_mut(&weight)?)?;
+                multiply::<M>(&device, of_weight, [&gradient, &input], grads.get_or_alloc_mut(&weight)?)?;
                 launch::add_row_sums::<M>(&device, &gradient, grads.get_or_alloc_mut(&bias)?)?;
             }
             if wanted.input {
                 let of_input = Product { a_transposed: true, ..product([I, batch, O]) };
                 let mut result = Storage::<f32>::try_alloc_len(&device, I * batch)?;
-                M::multiply(&device, of_input, &matrix, &gradient, &mut result)?;
+                multiply::<M>(&device, of_input, [&matrix, &gradient], &mut result)?;
                 *grads.get_or_alloc_mut(&x)? = result;
             }
             Ok(())
@@ -113,6 +124,17 @@ impl<M: Machine> Engine for Fused<M> {
         Portable::<M::Device>::spectral(x, weight, u, v, wanted)
     }
 
+    fn images<X: Shape>(device: &M::Device, bytes: &[u8], shape: X) -> DeviceResult<Array<X, Self>, Self> {
+        let ImagesShape { batch, .. } = images_shape(&shape);
+        assert_eq!(bytes.len(), shape.num_elements(), "bytes of images {shape:?}");
+        let images = launch::images_from_bytes::<M>(device, bytes, batch)?;
+        Ok(outputs::make::<M, _>(device, shape, images)?.0)
+    }
+
+    fn peak_memory() -> Option<u64> {
+        M::peak_memory()
+    }
+
     fn augment<X: Shape, T: Tape<f32, M::Device>>(
         images: Array<X, Self, T>,
         changes: &Augmentation,
@@ -123,9 +145,9 @@ impl<M: Machine> Engine for Fused<M> {
         let input = outputs::floats::<M, _>(&x)?;
         let y = changes.forward(&device, &input)?;
         let (y, _) = outputs::make::<M, _>(&device, *x.shape(), y)?;
-        let output = y.clone();
+        let (x, output) = (x.ghost(), y.ghost());
         tape.add_backward_op(move |grads| {
-            let gradient = take::<M, _>(grads, &output)?;
+            let gradient = take::<M>(&device, grads.get_or_alloc_mut(&output)?)?;
             *grads.get_or_alloc_mut(&x)? = changes.backward(&device, &gradient)?;
             Ok(())
         });
@@ -139,11 +161,6 @@ impl<M: Machine> Engine for Fused<M> {
         gradient: &Buffer<Self>,
     ) -> DeviceResult<(), Self> {
         Portable::<M::Device>::adam(step, parameter, moments, gradient)
-    }
-
-    fn sum_of_squares(device: &M::Device, buffer: &mut Buffer<Self>) -> DeviceResult<f64, Self> {
-        let mut partial = launch::partial_squares::<M>(device, buffer)?;
-        Ok(buffer::values::<Self>(device, &mut partial)?.into_iter().map(f64::from).sum())
     }
 }
 
@@ -192,23 +209,28 @@ impl Block {
         let (x, mut tape) = x.split_tape();
         let device = x.device().clone();
         let (input, weight) = (outputs::floats::<M, _>(&x)?, kept::<M, O, C>(filter)?);
-        let maps = self.direction.forward::<M>(&device, self.shape, &input, &weight)?;
+        let maps = self.direction.forward::<M>(&device, self.shape, &input, weight.view(&device))?;
         let (values, trained) = self.finish::<M, K>(&device, maps, norm)?;
         let (y, values) = outputs::make::<M, _>(&device, output_shape, values)?;
         let (statistics, before) = match trained {
             Some((statistics, before)) => (Some(statistics), Before::Norm(before)),
             None => (None, Before::Values(values)),
         };
-        let (output, parameter) = (y.clone(), filter.values().clone());
+        let (x, output, parameter) = (x.ghost(), y.ghost(), filter.values().ghost());
         tape.add_backward_op(move |grads| {
-            let gradient = take::<M, _>(grads, &output)?;
+            let gradient = take::<M>(&device, grads.get_or_alloc_mut(&output)?)?;
             let gradient = self.before_activation(&device, grads, gradient, &before)?;
             if self.wanted.parameters {
                 let sum = grads.get_or_alloc_mut(&parameter)?;
                 self.direction.weight_gradient::<M>(&device, self.shape, [&input, &gradient], sum)?;
             }
             if self.wanted.input {
-                let result = self.direction.input_gradient::<M>(&device, self.shape, &gradient, &weight)?;
+                let result = self.direction.input_gradient::<M>(
+                    &device,
+                    self.shape,
+                    &gradient,
+                    weight.view(&device),
+                )?;
                 *grads.get_or_alloc_mut(&x)? = result;
             }
             Ok(())
@@ -266,7 +288,10 @@ impl Block {
         let [scale, bias] = &norm.tensors;
         // Taken out of the map, which lends one at a time, and put back.
         let mut sums = if self.wanted.parameters {
-            [take::<M, _>(grads, scale)?, take::<M, _>(grads, bias)?]
+            [
+                take::<M>(device, grads.get_or_alloc_mut(scale)?)?,
+                take::<M>(device, grads.get_or_alloc_mut(bias)?)?,
+            ]
         } else {
             [Storage::<f32>::try_alloc_len(device, K)?, Storage::<f32>::try_alloc_len(device, K)?]
         };
@@ -288,21 +313,31 @@ impl Block {
     }
 }
 
-/// The floats of a convolution's weight, copied out of its tensor once until it changes.
+/// A convolution's weight, copied out of its tensor once until it changes.
 fn kept<M: Machine, const O: usize, const C: usize>(
     filter: &Filter<O, C, Fused<M>>,
-) -> MachineResult<Rc<Floats<M>>, M> {
-    if let Some(floats) = filter.kept().get() {
-        return Ok(Rc::clone(floats));
+) -> MachineResult<Rc<Weight<M>>, M> {
+    if let Some(weight) = filter.kept().get() {
+        return Ok(Rc::clone(weight));
     }
-    let floats = Rc::new(buffer::floats(filter.values())?);
-    Ok(Rc::clone(filter.kept().get_or_init(|| floats)))
+    let weight = Rc::new(Factor::new(filter.values().device(), buffer::floats(filter.values())?)?);
+    Ok(Rc::clone(filter.kept().get_or_init(|| weight)))
 }
 
-/// Moves the gradient of a tensor out of the map. Something has to take its place; machines have no memory of no size.
-fn take<M: Machine, S: Shape>(grads: &mut Gradient<M>, of: &Of<S, M>) -> MachineResult<Floats<M>, M> {
-    let nothing = Storage::<f32>::try_alloc_len(of.device(), 1)?;
-    Ok(mem::replace(grads.get_or_alloc_mut(of)?, nothing))
+/// Moves a gradient out of its place in the map.
+fn take<M: Machine>(device: &M::Device, place: &mut Floats<M>) -> MachineResult<Floats<M>, M> {
+    Ok(mem::replace(place, nothing::<M>(device)?))
+}
+
+/// A product of matrices of floats.
+fn multiply<M: Machine>(
+    device: &M::Device,
+    product: Product,
+    [a, b]: [&Floats<M>; 2],
+    c: &mut Floats<M>,
+) -> MachineResult<(), M> {
+    let [a, b] = [a, b].map(|factor| View::of::<M>(device, factor));
+    M::multiply(device, product, a, b, ViewMut::of::<M>(device, c))
 }
 
 fn channels<'a, M: Machine>(

@@ -1,15 +1,21 @@
 //! An NVIDIA GPU through cudarc: the one file of the engine that only a GPU can prove.
 
+use std::ffi::c_void;
+use std::ptr;
 use std::sync::{Arc, OnceLock};
 
-use cudarc::cublas::sys::{cublasMath_t, cublasOperation_t, cublasSetMathMode};
-use cudarc::cublas::{CudaBlas, Gemm, GemmConfig};
+use cudarc::cublas::sys::{
+    cublasComputeType_t as Compute, cublasGemmAlgo_t as Algorithm, cublasOperation_t,
+    cudaDataType_t as Stored,
+};
+use cudarc::cublas::{CudaBlas, result as blas};
 use cudarc::driver::result::{self, DriverError};
-use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
-use cudarc::driver::{CudaDevice, DevicePtr, DevicePtrMut, DeviceSlice, LaunchAsync, LaunchConfig};
+use cudarc::driver::sys::{self, CUdevice_attribute_enum as Attribute, CUmemPool_attribute as PoolAttribute};
+use cudarc::driver::{CudaDevice, CudaSlice, CudaStream, DevicePtr, DevicePtrMut, LaunchAsync, LaunchConfig};
 use cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
 use dfdx::tensor::Cuda;
 
+use super::memory::{Kind, View, ViewMut};
 use super::{ColumnMajor, Floats, KERNELS, Launch, Machine, MachineResult, Product, SOURCE};
 use crate::config::Precision;
 
@@ -22,7 +28,25 @@ static STARTED: OnceLock<Started> = OnceLock::new();
 struct Started {
     device: Arc<CudaDevice>,
     blas: CudaBlas,
+    precision: Precision,
+    /// What brings data, while the GPU computes.
+    copies: CudaStream,
+    /// Where its memory comes from, if that is counted.
+    pool: Option<Pool>,
 }
+
+/// The driver's pool of memory.
+struct Pool(sys::CUmemoryPool);
+
+// SAFETY: the driver's functions for a pool may be called by any thread.
+unsafe impl Send for Pool {}
+// SAFETY: as above.
+unsafe impl Sync for Pool {}
+// SAFETY: the driver's functions for a stream may be called by any thread; the rest of what has started is cudarc's, which
+// says so itself.
+unsafe impl Send for Started {}
+// SAFETY: as above.
+unsafe impl Sync for Started {}
 
 /// The first NVIDIA GPU.
 #[derive(Clone, Copy, Debug)]
@@ -63,23 +87,49 @@ impl Started {
             compile_ptx_with_opts(SOURCE, options).map_err(|error| format!("the kernels: {error:?}"))?;
         device.load_ptx(ptx, MODULE, &KERNELS).map_err(|error| format!("the kernels: {error}"))?;
         let blas = CudaBlas::new(Arc::clone(&device)).map_err(|error| format!("cuBLAS: {error:?}"))?;
-        let mode = match precision {
-            Precision::F32 => cublasMath_t::CUBLAS_DEFAULT_MATH,
-            Precision::Tf32 => cublasMath_t::CUBLAS_TF32_TENSOR_OP_MATH,
-        };
-        // SAFETY: the handle is the one just made.
-        let status = unsafe { cublasSetMathMode(*blas.handle(), mode) };
-        status.result().map_err(|error| format!("cuBLAS: {error:?}"))?;
-        Ok(Self { device, blas })
+        let copies = device.fork_default_stream().map_err(|error| error.to_string())?;
+        let has_pools = number(&device, Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED)? > 0;
+        let pool = has_pools.then(Pool::of_device).transpose().map_err(|error| error.to_string())?;
+        Ok(Self { device, blas, precision, copies, pool })
+    }
+}
+
+impl Pool {
+    /// That of the first GPU, which keeps from now on what it once got: by itself, it gives memory back to the system
+    /// whenever somebody waits for the GPU, and has to get it again.
+    fn of_device() -> Result<Self, DriverError> {
+        let (mut pool, mut keep) = (ptr::null_mut(), u64::MAX);
+        let threshold = PoolAttribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        // SAFETY: the driver writes a pool, and reads a number of 64 bits, which this attribute has.
+        unsafe {
+            sys::cuDeviceGetDefaultMemPool(&raw mut pool, result::device::get(0)?).result()?;
+            sys::cuMemPoolSetAttribute(pool, threshold, (&raw mut keep).cast()).result()?;
+        }
+        Ok(Self(pool))
+    }
+
+    /// The most bytes in use since this was last asked.
+    fn peak(&self) -> Result<u64, DriverError> {
+        let (mut most, mut reset) = (0u64, 0u64);
+        let highest = PoolAttribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
+        // SAFETY: this attribute is a number of 64 bits, which the driver writes, and which may be set to 0.
+        unsafe {
+            sys::cuMemPoolGetAttribute(self.0, highest, (&raw mut most).cast()).result()?;
+            sys::cuMemPoolSetAttribute(self.0, highest, (&raw mut reset).cast()).result()?;
+        }
+        Ok(most)
     }
 }
 
 /// What to compile for, such as `compute_90`. It lives as long as the program: cudarc takes nothing shorter.
 fn architecture(device: &CudaDevice) -> Result<&'static str, String> {
-    let number = |attribute| device.attribute(attribute).map_err(|error| error.to_string());
-    let major = number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
-    let minor = number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+    let major = number(device, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+    let minor = number(device, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
     Ok(format!("compute_{major}{minor}").leak())
+}
+
+fn number(device: &CudaDevice, attribute: Attribute) -> Result<i32, String> {
+    device.attribute(attribute).map_err(|error| error.to_string())
 }
 
 impl Machine for Gpu {
@@ -91,6 +141,46 @@ impl Machine for Gpu {
 
     fn address_mut(floats: &mut Floats<Self>) -> u64 {
         *floats.device_ptr_mut()
+    }
+
+    type Memory = CudaSlice<u8>;
+
+    fn allocate(_: &Cuda, bytes: usize) -> MachineResult<Self::Memory, Self> {
+        // SAFETY: any bytes are bytes.
+        Ok(unsafe { Self::started().device.alloc(bytes) }?)
+    }
+
+    fn upload(_: &Cuda, bytes: &[u8]) -> MachineResult<Self::Memory, Self> {
+        let Started { device, copies, pool, .. } = Self::started();
+        if pool.is_none() {
+            return Ok(device.htod_sync_copy(bytes)?);
+        }
+        // To allocate on the stream of the kernels would make the copy wait for them. The memory's end is told to that
+        // stream, on which all that uses it was told before.
+        // SAFETY: the memory has room for the bytes, which the driver has read when the call returns, since their own
+        // memory is pageable; kernels told from now on wait for the copy.
+        unsafe {
+            let address = result::malloc_async(copies.stream, bytes.len())?;
+            let memory = device.upgrade_device_ptr(address, bytes.len());
+            result::memcpy_htod_async(address, bytes, copies.stream)?;
+            device.wait_for(copies)?;
+            Ok(memory)
+        }
+    }
+
+    fn memory_address(memory: &Self::Memory) -> u64 {
+        *memory.device_ptr()
+    }
+
+    fn factors() -> Kind {
+        match Self::started().precision {
+            Precision::F32 | Precision::Tf32 => Kind::F32,
+            Precision::Bf16 => Kind::Bf16,
+        }
+    }
+
+    fn peak_memory() -> Option<u64> {
+        Self::started().pool.as_ref()?.peak().ok()
     }
 
     unsafe fn launch(_: &Cuda, launch: &Launch) -> MachineResult<(), Self> {
@@ -107,22 +197,62 @@ impl Machine for Gpu {
         Ok(unsafe { function.launch(config, (a, b, c, d, e, f, g, h, i, j, k, l)) }?)
     }
 
-    fn multiply(
-        _: &Cuda,
-        product: Product,
-        a: &Floats<Self>,
-        b: &Floats<Self>,
-        c: &mut Floats<Self>,
-    ) -> MachineResult<(), Self> {
-        let ColumnMajor { m, n, k, transposed, leading } = product.column_major([a.len(), b.len(), c.len()]);
-        let [transa, transb] = transposed.map(|is| match is {
+    fn multiply(_: &Cuda, product: Product, a: View, b: View, c: ViewMut) -> MachineResult<(), Self> {
+        assert_eq!(a.kind, b.kind, "factors of a product");
+        let ColumnMajor { m, n, k, transposed, leading } = product.column_major([a.count, b.count, c.count]);
+        let [of_b, of_a] = transposed.map(|is| match is {
             true => cublasOperation_t::CUBLAS_OP_T,
             false => cublasOperation_t::CUBLAS_OP_N,
         });
         let [lda, ldb, ldc] = leading;
-        let beta = if product.add { 1.0 } else { 0.0 };
-        let config = GemmConfig { transa, transb, m, n, k, alpha: 1.0, lda, ldb, beta, ldc };
-        // SAFETY: the three matrices have the sizes that the configuration says (checked).
-        Ok(unsafe { Self::started().blas.gemm(config, b, a, c) }?)
+        let Started { blas, precision, .. } = Self::started();
+        let compute = compute(*precision, a.kind);
+        let (one, add) = (1.0f32, if product.add { 1.0f32 } else { 0.0 });
+        let (one, add) = ((&raw const one).cast(), (&raw const add).cast());
+        let [first, second, result] = [(b.address, b.kind), (a.address, a.kind), (c.address, c.kind)]
+            .map(|(address, kind)| (address as *mut c_void, stored(kind)));
+        let algorithm = Algorithm::CUBLAS_GEMM_DFALT;
+        // SAFETY: the three matrices have the sizes that the numbers say (checked), and stay borrowed until the product is
+        // told; what frees them is told later. The factors of the sum are floats, as such products take them.
+        let status = unsafe {
+            blas::gemm_ex(
+                *blas.handle(),
+                of_b,
+                of_a,
+                m,
+                n,
+                k,
+                one,
+                first.0,
+                first.1,
+                lda,
+                second.0,
+                second.1,
+                ldb,
+                add,
+                result.0,
+                result.1,
+                ldc,
+                compute,
+                algorithm,
+            )
+        };
+        Ok(status?)
+    }
+}
+
+fn stored(kind: Kind) -> Stored {
+    match kind {
+        Kind::F32 => Stored::CUDA_R_32F,
+        Kind::Bf16 => Stored::CUDA_R_16BF,
+    }
+}
+
+/// What cuBLAS may round factors to that are stored so.
+fn compute(precision: Precision, factors: Kind) -> Compute {
+    match (precision, factors) {
+        (Precision::F32, _) | (Precision::Bf16, Kind::Bf16) => Compute::CUBLAS_COMPUTE_32F,
+        (Precision::Tf32, _) => Compute::CUBLAS_COMPUTE_32F_FAST_TF32,
+        (Precision::Bf16, Kind::F32) => Compute::CUBLAS_COMPUTE_32F_FAST_16BF,
     }
 }

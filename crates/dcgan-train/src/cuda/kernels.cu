@@ -63,8 +63,37 @@ __device__ double block_sum(double value, double *sums)
     return total;
 }
 
-extern "C" __global__ void gather_patches(
-    const float *large, float *patches, unsigned side, unsigned batch, unsigned count)
+// The numbers that kernels store, from and to floats. A bf16 is the upper half of a float.
+__device__ float to_float(float value) { return value; }
+__device__ float to_float(unsigned short value) { return __uint_as_float((unsigned)value << 16); }
+__device__ void store(float *place, float value) { *place = value; }
+
+// To the nearest, of two that are as near to the even one. Not a number stays so.
+__device__ void store(unsigned short *place, float value)
+{
+    unsigned bits = __float_as_uint(value);
+    bool is_number = value == value;
+    *place = is_number ? (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16 : bits >> 16 | 0x40u;
+}
+
+extern "C" __global__ void round_to_bf16(const float *values, unsigned short *rounded, unsigned count)
+{
+    unsigned index = own_index();
+    if (index < count)
+        store(rounded + index, values[index]);
+}
+
+// Of bytes [N, ...], floats [..., N]; `size` bytes are an image.
+extern "C" __global__ void images_from_bytes(
+    const unsigned char *bytes, float *images, unsigned batch, unsigned size, unsigned count)
+{
+    unsigned index = own_index();
+    if (index < count)
+        images[index] = bytes[(size_t)(index % batch) * size + index / batch] / 127.5f - 1.0f;
+}
+
+template <class Number>
+__device__ void store_patches(const float *large, Number *patches, unsigned side, unsigned batch, unsigned count)
 {
     unsigned index = own_index();
     if (index >= count)
@@ -74,11 +103,11 @@ extern "C" __global__ void gather_patches(
     // One added to both, so that the padding above and to the left is 0.
     unsigned y = 2 * i + k / 4, x = 2 * j + k % 4;
     bool inside = y >= 1 && y <= side && x >= 1 && x <= side;
-    patches[index] = inside ? large[((c * side + y - 1) * side + x - 1) * batch + n] : 0.0f;
+    store(patches + index, inside ? large[((c * side + y - 1) * side + x - 1) * batch + n] : 0.0f);
 }
 
-extern "C" __global__ void sum_patches(
-    const float *patches, float *large, unsigned side, unsigned batch, unsigned count)
+template <class Number>
+__device__ void add_patches(const Number *patches, float *large, unsigned side, unsigned batch, unsigned count)
 {
     unsigned index = own_index();
     if (index >= count)
@@ -93,9 +122,33 @@ extern "C" __global__ void sum_patches(
             continue;
         unsigned i = (y + 1 - ky) / 2, j = (x + 1 - kx) / 2;
         if (i < half && j < half)
-            sum += patches[(((c * 16 + ky * 4 + kx) * half + i) * half + j) * batch + n];
+            sum += to_float(patches[(((c * 16 + ky * 4 + kx) * half + i) * half + j) * batch + n]);
     }
     large[index] = sum;
+}
+
+extern "C" __global__ void gather_patches(
+    const float *large, float *patches, unsigned side, unsigned batch, unsigned count)
+{
+    store_patches(large, patches, side, batch, count);
+}
+
+extern "C" __global__ void gather_patches_bf16(
+    const float *large, unsigned short *patches, unsigned side, unsigned batch, unsigned count)
+{
+    store_patches(large, patches, side, batch, count);
+}
+
+extern "C" __global__ void sum_patches(
+    const float *patches, float *large, unsigned side, unsigned batch, unsigned count)
+{
+    add_patches(patches, large, side, batch, count);
+}
+
+extern "C" __global__ void sum_patches_bf16(
+    const unsigned short *patches, float *large, unsigned side, unsigned batch, unsigned count)
+{
+    add_patches(patches, large, side, batch, count);
 }
 
 extern "C" __global__ void activate(float *values, unsigned count, unsigned activation, float slope)
@@ -218,7 +271,8 @@ extern "C" __global__ void add_row_sums(const float *values, float *totals, unsi
         totals[blockIdx.x] += (float)total;
 }
 
-extern "C" __global__ void partial_squares(const float *values, float *partial, unsigned count)
+// A sum for each block.
+extern "C" __global__ void add_squares(const float *values, float *parts, unsigned count)
 {
     __shared__ double sums[THREADS];
     double total = 0.0;
@@ -226,7 +280,29 @@ extern "C" __global__ void partial_squares(const float *values, float *partial, 
         total += (double)values[at] * values[at];
     total = block_sum(total, sums);
     if (threadIdx.x == 0)
-        partial[blockIdx.x] = (float)total;
+        parts[blockIdx.x] += (float)total;
+}
+
+// One block. `factor` times the mean cross-entropy of logits against one label, what it changes by with each of them, and
+// the mean of the probabilities that they stand for.
+extern "C" __global__ void cross_entropy(
+    const float *logits, float *loss, float *gradient, float *numbers, unsigned count, float label, float factor)
+{
+    __shared__ double sums[THREADS];
+    double losses = 0.0, probabilities = 0.0;
+    for (unsigned at = threadIdx.x; at < count; at += THREADS) {
+        float x = logits[at], probability = 1.0f / (1.0f + expf(-x));
+        // Large logits neither overflow nor lose the gradient.
+        losses += fmaxf(x, 0.0f) - x * label + log1pf(expf(-fabsf(x)));
+        probabilities += probability;
+        gradient[at] = factor * (probability - label) / count;
+    }
+    losses = factor * block_sum(losses, sums) / count;
+    probabilities = block_sum(probabilities, sums) / count;
+    if (threadIdx.x == 0) {
+        loss[0] = numbers[0] = (float)losses;
+        numbers[1] = (float)probabilities;
+    }
 }
 
 // The mean of all values of each image [..., N]; a block an image, whose values are `count`.

@@ -5,9 +5,11 @@
 use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
 use dfdx::prelude::*;
 
+use super::memory::{Kind, View, ViewMut};
 use super::{Floats, Launch, Machine, MachineResult};
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::ConvShape;
+use crate::loss::Goal;
 
 /// BatchNorm's parameters and statistics in device memory, each `[C]`.
 pub struct Channels<'a, M: Machine> {
@@ -21,42 +23,98 @@ pub struct Channels<'a, M: Machine> {
     pub variance: &'a Floats<M>,
 }
 
+/// Images `[C, S, S, N]` in [-1, 1], of bytes `[N, C, S, S]`.
+///
+/// # Errors
+/// If the machine fails; so do all functions here.
+pub fn images_from_bytes<M: Machine>(
+    device: &M::Device,
+    bytes: &[u8],
+    batch: usize,
+) -> MachineResult<Floats<M>, M> {
+    let count = bytes.len();
+    let memory = M::upload(device, bytes)?;
+    let mut images = Storage::<f32>::try_alloc_len(device, count)?;
+    let arguments = [
+        M::memory_address(&memory),
+        M::address_mut(&mut images),
+        int(batch),
+        int(count / batch.max(1)),
+        int(count),
+    ];
+    // SAFETY: the arguments of `images_from_bytes`; there are `count` bytes and as many floats.
+    unsafe { M::launch(device, &for_each(count, "images_from_bytes", &arguments)) }?;
+    Ok(images)
+}
+
+/// Rounds floats to numbers of half their size.
+///
+/// # Errors
+/// As [`images_from_bytes`].
+pub fn round<M: Machine>(device: &M::Device, values: View, rounded: ViewMut) -> MachineResult<(), M> {
+    let count = values.count;
+    check_views(&values, (Kind::F32, count), &rounded, (Kind::Bf16, count));
+    let arguments = [values.address, rounded.address, int(count)];
+    // SAFETY: the arguments of `round_to_bf16`; both have `count` numbers of these kinds (checked).
+    unsafe { M::launch(device, &for_each(count, "round_to_bf16", &arguments)) }
+}
+
 /// The 16 pixels of a large map `[C, S, S, N]` that each pixel of the small one sees, as the matrix
 /// `[C * 16, S/2 * S/2 * N]` that a convolution's weight is multiplied by; zeros beyond the edges (im2col).
 ///
 /// # Errors
-/// If the machine fails; so do all functions here.
+/// As [`images_from_bytes`].
 pub fn gather_patches<M: Machine>(
     device: &M::Device,
     shape: ConvShape,
-    large: &Floats<M>,
-    patches: &mut Floats<M>,
+    large: View,
+    patches: ViewMut,
 ) -> MachineResult<(), M> {
     let count = patches_len(shape);
-    check::<M>(device, &[(large, shape.large()), (patches, count)]);
-    let arguments =
-        [M::address(large), M::address_mut(patches), int(shape.side), int(shape.batch), int(count)];
-    // SAFETY: the arguments of `gather_patches`; both maps have the sizes that it computes with (checked).
-    unsafe { M::launch(device, &for_each(count, "gather_patches", &arguments)) }
+    let kernel = match patches.kind {
+        Kind::F32 => "gather_patches",
+        Kind::Bf16 => "gather_patches_bf16",
+    };
+    check_views(&large, (Kind::F32, shape.large()), &patches, (patches.kind, count));
+    // SAFETY: the arguments of `gather_patches`; both maps have the sizes and kinds that it computes with (checked).
+    unsafe { map_and_patches::<M>(device, kernel, shape, [large.address, patches.address], count) }
 }
 
 /// The adjoint of [`gather_patches`]: each pixel of the large map is the sum of the up to four patches' pixels that it
 /// is in, in one order.
 ///
 /// # Errors
-/// As [`gather_patches`].
+/// As [`images_from_bytes`].
 pub fn sum_patches<M: Machine>(
     device: &M::Device,
     shape: ConvShape,
-    patches: &Floats<M>,
-    large: &mut Floats<M>,
+    patches: View,
+    large: ViewMut,
 ) -> MachineResult<(), M> {
     let count = shape.large();
-    check::<M>(device, &[(patches, patches_len(shape)), (large, count)]);
-    let arguments =
-        [M::address(patches), M::address_mut(large), int(shape.side), int(shape.batch), int(count)];
-    // SAFETY: the arguments of `sum_patches`; both maps have the sizes that it computes with (checked).
-    unsafe { M::launch(device, &for_each(count, "sum_patches", &arguments)) }
+    let kernel = match patches.kind {
+        Kind::F32 => "sum_patches",
+        Kind::Bf16 => "sum_patches_bf16",
+    };
+    check_views(&patches, (patches.kind, patches_len(shape)), &large, (Kind::F32, count));
+    // SAFETY: the arguments of `sum_patches`; both maps have the sizes and kinds that it computes with (checked).
+    unsafe { map_and_patches::<M>(device, kernel, shape, [patches.address, large.address], count) }
+}
+
+/// Starts a kernel from one map to another, of which it writes `count` numbers.
+///
+/// # Safety
+/// As [`Machine::launch`].
+unsafe fn map_and_patches<M: Machine>(
+    device: &M::Device,
+    kernel: &'static str,
+    shape: ConvShape,
+    [from, to]: [u64; 2],
+    count: usize,
+) -> MachineResult<(), M> {
+    let arguments = [from, to, int(shape.side), int(shape.batch), int(count)];
+    // SAFETY: the caller's promise.
+    unsafe { M::launch(device, &for_each(count, kernel, &arguments)) }
 }
 
 /// Floats of the matrix of [`gather_patches`].
@@ -67,7 +125,7 @@ pub fn patches_len(shape: ConvShape) -> usize {
 /// Applies an activation in place.
 ///
 /// # Errors
-/// As [`gather_patches`].
+/// As [`images_from_bytes`].
 pub fn activate<M: Machine>(
     device: &M::Device,
     activation: Activation,
@@ -83,7 +141,7 @@ pub fn activate<M: Machine>(
 /// Turns the gradient of an activation's output into that of its input, from the output's `values`.
 ///
 /// # Errors
-/// As [`gather_patches`].
+/// As [`images_from_bytes`].
 pub fn activation_gradient<M: Machine>(
     device: &M::Device,
     activation: Activation,
@@ -102,7 +160,7 @@ pub fn activation_gradient<M: Machine>(
 /// by the count).
 ///
 /// # Errors
-/// As [`gather_patches`].
+/// As [`images_from_bytes`].
 pub fn norm_train<M: Machine>(
     device: &M::Device,
     [maps, scale, bias]: [&Floats<M>; 3],
@@ -126,7 +184,7 @@ pub fn norm_train<M: Machine>(
 /// `activation(batch_norm(maps))` of `[C, ...]` with given statistics.
 ///
 /// # Errors
-/// As [`gather_patches`].
+/// As [`images_from_bytes`].
 pub fn norm_infer<M: Machine>(
     device: &M::Device,
     maps: &Floats<M>,
@@ -160,7 +218,7 @@ pub fn norm_infer<M: Machine>(
 /// added to `sums`.
 ///
 /// # Errors
-/// As [`gather_patches`].
+/// As [`images_from_bytes`].
 pub fn norm_gradient<M: Machine>(
     device: &M::Device,
     maps: &Floats<M>,
@@ -197,7 +255,7 @@ pub fn norm_gradient<M: Machine>(
 /// Adds to each row of `values` `[R, ...]` a value of `bias` `[R]`.
 ///
 /// # Errors
-/// As [`gather_patches`].
+/// As [`images_from_bytes`].
 pub fn add_bias<M: Machine>(
     device: &M::Device,
     values: &mut Floats<M>,
@@ -213,7 +271,7 @@ pub fn add_bias<M: Machine>(
 /// Adds the sum of each row of `values` `[R, ...]` to `totals` `[R]`.
 ///
 /// # Errors
-/// As [`gather_patches`].
+/// As [`images_from_bytes`].
 pub fn add_row_sums<M: Machine>(
     device: &M::Device,
     values: &Floats<M>,
@@ -225,18 +283,56 @@ pub fn add_row_sums<M: Machine>(
     unsafe { M::launch(device, &launch("add_row_sums", blocks, &arguments)) }
 }
 
-/// Sums of the squares of parts of `values`, no more than 256, that together are the sum of all squares.
+/// Parts of a sum that [`add_squares`] adds to.
+pub const PARTS: usize = 256;
+
+/// Adds the sums of the squares of parts of `values` to [`PARTS`] floats, whose sum grows by that of all squares.
 ///
 /// # Errors
-/// As [`gather_patches`].
-pub fn partial_squares<M: Machine>(device: &M::Device, values: &Floats<M>) -> MachineResult<Floats<M>, M> {
+/// As [`images_from_bytes`].
+pub fn add_squares<M: Machine>(
+    device: &M::Device,
+    values: &Floats<M>,
+    sums: ViewMut,
+) -> MachineResult<(), M> {
     let count = Storage::<f32>::len(device, values);
-    let blocks = count.div_ceil(Launch::THREADS as usize).clamp(1, 256);
-    let mut partial = Storage::<f32>::try_alloc_len(device, blocks)?;
-    let arguments = [M::address(values), M::address_mut(&mut partial), int(count)];
-    // SAFETY: the arguments of `partial_squares`; there is a partial sum for each block, and `count` floats to read.
-    unsafe { M::launch(device, &launch("partial_squares", blocks, &arguments)) }?;
-    Ok(partial)
+    let blocks = count.div_ceil(Launch::THREADS as usize).clamp(1, PARTS);
+    let arguments = [M::address(values), address_of(sums, PARTS), int(count)];
+    // SAFETY: the arguments of `add_squares`; there is a sum for each block (checked), and `count` floats to read.
+    unsafe { M::launch(device, &launch("add_squares", blocks, &arguments)) }
+}
+
+/// The loss of `logits` as one float, and the gradient of each; loss and mean probability are written to `numbers`, too.
+///
+/// # Errors
+/// As [`images_from_bytes`].
+pub fn cross_entropy<M: Machine>(
+    device: &M::Device,
+    logits: &Floats<M>,
+    Goal { label, factor }: Goal,
+    numbers: ViewMut,
+) -> MachineResult<[Floats<M>; 2], M> {
+    let count = Storage::<f32>::len(device, logits);
+    let zeros = |count| Storage::<f32>::try_alloc_len(device, count);
+    let [mut loss, mut gradient] = [zeros(1)?, zeros(count)?];
+    let arguments = [
+        M::address(logits),
+        M::address_mut(&mut loss),
+        M::address_mut(&mut gradient),
+        address_of(numbers, 2),
+        int(count),
+        float(label as f32),
+        float(factor as f32),
+    ];
+    // SAFETY: the arguments of `cross_entropy`; logits and gradient have `count` floats, the numbers two (checked).
+    unsafe { M::launch(device, &launch("cross_entropy", 1, &arguments)) }?;
+    Ok([loss, gradient])
+}
+
+/// Where so many floats are.
+fn address_of(floats: ViewMut, count: usize) -> u64 {
+    assert_eq!((floats.kind, floats.count), (Kind::F32, count), "numbers of a kernel's argument");
+    floats.address
 }
 
 impl<M: Machine> Channels<'_, M> {
@@ -263,6 +359,11 @@ pub(super) fn check<M: Machine>(device: &M::Device, all: &[(&Floats<M>, usize)])
     for (floats, expected) in all {
         assert_eq!(Storage::<f32>::len(device, floats), *expected, "floats of a kernel's argument");
     }
+}
+
+fn check_views(read: &View, of_read: (Kind, usize), written: &ViewMut, of_written: (Kind, usize)) {
+    let found = [(read.kind, read.count), (written.kind, written.count)];
+    assert_eq!(found, [of_read, of_written], "numbers of a kernel's arguments");
 }
 
 /// A grid with a thread for each of `count` floats.

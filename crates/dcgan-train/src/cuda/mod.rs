@@ -27,30 +27,38 @@ pub mod engine;
 #[cfg(feature = "cuda")]
 pub mod gpu;
 pub mod launch;
+pub mod ledger;
+pub mod memory;
 mod outputs;
 
 use dfdx::prelude::*;
 
 pub use engine::Fused;
+use memory::{Kind, View, ViewMut};
 
 /// The kernels in CUDA C.
 pub const SOURCE: &str = include_str!("kernels.cu");
 
 /// Their names.
-pub const KERNELS: [&str; 13] = [
+pub const KERNELS: [&str; 18] = [
     "activate",
     "activation_gradient",
     "add_bias",
     "add_row_sums",
+    "add_squares",
     "color",
+    "cross_entropy",
     "gather_patches",
+    "gather_patches_bf16",
     "image_means",
+    "images_from_bytes",
     "norm_gradient",
     "norm_infer",
     "norm_train",
-    "partial_squares",
     "place",
+    "round_to_bf16",
     "sum_patches",
+    "sum_patches_bf16",
 ];
 
 /// A machine's device memory of floats.
@@ -71,6 +79,33 @@ pub trait Machine: Sized + 'static {
     /// Where the floats are, for a kernel that writes them.
     fn address_mut(floats: &mut Floats<Self>) -> u64;
 
+    /// Device memory that dfdx does not know of.
+    type Memory;
+
+    /// Memory of so many bytes, in which anything may stand.
+    ///
+    /// # Errors
+    /// If there is no such memory.
+    fn allocate(device: &Self::Device, bytes: usize) -> MachineResult<Self::Memory, Self>;
+
+    /// Memory for these bytes. They arrive while the machine does what it was told before; all that it is told from now on
+    /// finds them there.
+    ///
+    /// # Errors
+    /// If the machine fails.
+    fn upload(device: &Self::Device, bytes: &[u8]) -> MachineResult<Self::Memory, Self>;
+
+    /// Where memory is.
+    fn memory_address(memory: &Self::Memory) -> u64;
+
+    /// How the factors of a convolution's products are to be stored.
+    fn factors() -> Kind;
+
+    /// The most bytes of memory that were in use at a time since this was last asked, where the machine counts them.
+    fn peak_memory() -> Option<u64> {
+        None
+    }
+
     /// Starts a kernel.
     ///
     /// # Errors
@@ -86,13 +121,13 @@ pub trait Machine: Sized + 'static {
     /// If the machine fails.
     ///
     /// # Panics
-    /// As [`Product::column_major`].
+    /// As [`Product::column_major`], and if the factors are not stored alike.
     fn multiply(
         device: &Self::Device,
         product: Product,
-        a: &Floats<Self>,
-        b: &Floats<Self>,
-        c: &mut Floats<Self>,
+        a: View,
+        b: View,
+        c: ViewMut,
     ) -> MachineResult<(), Self>;
 }
 

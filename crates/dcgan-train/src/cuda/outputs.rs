@@ -1,12 +1,18 @@
-//! The floats of the last tensor that the engine made on this thread.
+//! The tensors that the engine makes, and the floats of the last one of this thread.
+//!
+//! dfdx makes a tensor of a gradient, by copying it. Two more memories of that size would go with it, zeroed: those of the
+//! tensor that the gradient is said to be of, and of the gradient. So a mould is kept for each shape: its tensor is gone
+//! but for dfdx's ghost of it, and one float stands for its gradient until the floats of a new tensor take its place.
 //!
 //! Networks are chains: what a block puts out mostly is what the next one takes in, and to copy it out of dfdx's tensor
-//! would be nine more passes over it. Tensors are told apart by dfdx's ids, which a tensor shares with its clones alone;
+//! would be ten more passes over it. Tensors are told apart by dfdx's ids, which a tensor shares with its clones alone;
 //! nothing changes what a block has put out.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::cell::RefCell;
-use std::mem::ManuallyDrop;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::mem::{self, ManuallyDrop};
 use std::rc::Rc;
 
 use dfdx::prelude::*;
@@ -17,9 +23,16 @@ use crate::buffer;
 /// A tensor's id and its floats.
 type Last = RefCell<Option<(UniqueId, Rc<dyn Any>)>>;
 
+/// The moulds of all shapes, by the types of machine and shape, and the sizes.
+type Moulds = RefCell<HashMap<(TypeId, Vec<usize>), Box<dyn Any>>>;
+
+/// Makes a tensor of floats, which stay what they are.
+type Mould<S, M> = Box<dyn FnMut(&mut Floats<M>) -> MachineResult<Tensor<S, f32, <M as Machine>::Device>, M>>;
+
 thread_local! {
-    /// Not dropped at the thread's end: there may be no driver any more to free it.
+    /// Neither is dropped at the thread's end: there may be no driver any more to free it.
     static LAST: ManuallyDrop<Last> = const { ManuallyDrop::new(RefCell::new(None)) };
+    static MOULDS: ManuallyDrop<Moulds> = ManuallyDrop::new(RefCell::default());
 }
 
 /// A tensor, and its floats.
@@ -31,11 +44,40 @@ pub(super) fn make<M: Machine, S: Shape>(
     shape: S,
     mut floats: Floats<M>,
 ) -> MachineResult<Output<S, M>, M> {
-    let tensor = buffer::tensor(device, shape, &mut floats)?;
+    let tensor = MOULDS.with(|moulds| {
+        let key = (TypeId::of::<Mould<S, M>>(), shape.concrete().into());
+        let mut moulds = moulds.borrow_mut();
+        let mould = match moulds.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Box::new(mould::<M, S>(device, shape)?)),
+        };
+        let mould = mould.downcast_mut::<Mould<S, M>>().expect("what its key says");
+        mould(&mut floats)
+    })?;
     let floats = Rc::new(floats);
     let output = id(&tensor).map(|id| (id, Rc::clone(&floats) as Rc<dyn Any>));
     LAST.with(|last| last.replace(output));
     Ok((tensor, floats))
+}
+
+fn mould<M: Machine, S: Shape>(device: &M::Device, shape: S) -> MachineResult<Mould<S, M>, M> {
+    let ghost = device.try_zeros_like(&shape)?.ghost();
+    let mut gradients = Gradients::leaky();
+    *gradients.get_or_alloc_mut(&ghost)? = nothing::<M>(device)?;
+    let device = device.clone();
+    Ok(Box::new(move |floats| {
+        // dfdx panics where its copy finds no memory. After this, there is some.
+        drop(M::allocate(&device, size_of::<f32>() * Storage::<f32>::len(&device, floats))?);
+        mem::swap(gradients.get_or_alloc_mut(&ghost)?, floats);
+        let tensor = gradients.get(&ghost);
+        mem::swap(gradients.get_or_alloc_mut(&ghost)?, floats);
+        Ok(tensor)
+    }))
+}
+
+/// What stands where nothing is needed: machines have no memory of no size.
+pub(super) fn nothing<M: Machine>(device: &M::Device) -> MachineResult<Floats<M>, M> {
+    Storage::<f32>::try_alloc_len(device, 1)
 }
 
 /// The floats of a tensor: those at hand, or a copy.

@@ -53,10 +53,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         self.guard.see_real(images.expect("a batch has whole images").view());
     }
 
-    /// Whether the run goes on as it is; `false` if it went back.
-    pub(super) fn judge(&mut self, stats: &StepStats) -> Result<bool, TrainError> {
-        let Some(collapse) = self.collapse(stats)? else { return Ok(true) };
-        let step = self.position.steps;
+    /// Whether the run goes on as it is after a step; `false` if it went back.
+    pub(super) fn judge(&mut self, step: u64, stats: &StepStats) -> Result<bool, TrainError> {
+        let Some(collapse) = self.collapse(step, stats)? else { return Ok(true) };
         let is_final = matches!(collapse, Collapse::NotFinite { .. });
         match self.config.on_collapse {
             OnCollapse::Continue if !is_final => {
@@ -64,7 +63,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
                 Ok(true)
             }
             OnCollapse::Rollback if self.rollbacks.len() < self.config.collapse.rollbacks => {
-                self.go_back(&collapse).map(|()| false)
+                self.go_back(step, &collapse).map(|()| false)
             }
             _ => {
                 // It shows how it came to that; that it did is the more important news.
@@ -74,8 +73,8 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         }
     }
 
-    fn collapse(&mut self, stats: &StepStats) -> Result<Option<Collapse>, TrainError> {
-        let (config, gan, step) = (self.config.collapse, self.config.gan(), self.position.steps);
+    fn collapse(&mut self, step: u64, stats: &StepStats) -> Result<Option<Collapse>, TrainError> {
+        let (config, gan) = (self.config.collapse, self.config.gan());
         let targets = [gan.real_label as f32, gan.fake_label as f32];
         let collapse = self.guard.judge(&config, targets, stats);
         if collapse.is_some() || !step.is_multiple_of(config.look_every) {
@@ -86,10 +85,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         Ok(self.guard.look(&config, step, samples))
     }
 
-    /// Goes back to the last good state.
-    fn go_back(&mut self, collapse: &Collapse) -> Result<(), TrainError> {
-        let from = self.position.steps;
-        let Some(Found { path, state, .. }) = self.find_good(collapse)? else {
+    /// Goes back to the last good state before step `from`.
+    fn go_back(&mut self, from: u64, collapse: &Collapse) -> Result<(), TrainError> {
+        let Some(Found { path, state, .. }) = self.find_good(from, collapse)? else {
             let rollbacks = self.rollbacks.len();
             return Err(TrainError::Collapsed { step: from, collapse: *collapse, rollbacks });
         };
@@ -111,8 +109,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     }
 
     /// The last good state; an older one if the run had not got past its last collapse, where there is one.
-    fn find_good(&self, collapse: &Collapse) -> Result<Option<Found>, TrainError> {
-        let step = self.position.steps;
+    fn find_good(&self, step: u64, collapse: &Collapse) -> Result<Option<Found>, TrainError> {
         let last_good = self.guard.last_good(&self.config.collapse, step, collapse);
         let older_than = match self.rollbacks.last() {
             Some(last) if step <= last.from => last.to,

@@ -60,9 +60,19 @@ impl Log {
         Ok((Self { metrics, averages: Averages::new(), history, events }, whole))
     }
 
-    /// Adds a step of so many images.
-    pub(super) fn add(&mut self, metrics: &Metrics, images: usize) -> Result<(), TrainError> {
-        let images_per_second = self.averages.add(metrics, images);
+    /// Images a second, of as many as were trained on since the last call.
+    pub(super) fn lap(&mut self, images: usize) -> f64 {
+        self.averages.lap(images)
+    }
+
+    /// Adds a step of so many images, at so many a second.
+    pub(super) fn add(
+        &mut self,
+        metrics: &Metrics,
+        images: usize,
+        images_per_second: f64,
+    ) -> Result<(), TrainError> {
+        self.averages.add(metrics, images);
         let memory_mib = metrics::memory_mib();
         self.metrics.write(metrics, images_per_second, memory_mib)?;
         let Metrics { epoch, step, stats, .. } = metrics;

@@ -1,7 +1,7 @@
 //! A training run: data in, checkpoints, sample grids and metrics out.
 //!
 //! - [`train`] opens what a run needs and starts it, or goes on with one
-//! - `run`: the loop: a step, what follows each step, what follows each epoch; `step`: a step itself
+//! - `run`: the loop: a step, and what follows each epoch; `step`: a step itself; `unread`: what follows each step
 //! - `position`: where in its data a run stands; `clock`: how long it may take
 //! - `log`: the numbers of each step; `files`: networks and pictures; `record`: the options that a result depends on
 //! - `run_state`: all of a run in a file; `states`: the folder of these; `going_back`: saving one, and going back to one
@@ -35,6 +35,7 @@ mod run;
 mod run_state;
 mod states;
 mod step;
+mod unread;
 
 pub use outcome::{Ending, Outcome};
 
@@ -45,6 +46,7 @@ use position::Position;
 use run::{LastFiles, Run};
 use run_state::RunState;
 use states::{Found, States};
+use unread::Steps;
 
 /// Trains as `config` says on `device`, and tells `report` what happens.
 ///
@@ -123,6 +125,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             loader,
             ahead: None,
             log,
+            unread: Steps::new(),
             batches_per_epoch,
             last_step: 0,
             position,

@@ -14,13 +14,14 @@ use super::outcome::{Ending, Outcome};
 use super::position::Position;
 use super::run_state::Rollback;
 use super::states::States;
+use super::unread::{Step, Steps};
 use crate::arch::Architecture;
 use crate::collapse::Guard;
 use crate::config::TrainConfig;
 use crate::engine::Engine;
 use crate::error::TrainError;
-use crate::event::{Event, Step};
-use crate::gan::{Gan, StepStats};
+use crate::event::{self, Event};
+use crate::gan::Gan;
 use crate::interrupt::Interrupt;
 use crate::measurement::Reals;
 use crate::metrics::Metrics;
@@ -36,6 +37,8 @@ pub(super) struct Run<'a, A: Architecture, E: Engine> {
     /// The next batch, where it was loaded before it was needed.
     pub(super) ahead: Option<Batch>,
     pub(super) log: Log,
+    /// The steps since the last reading.
+    pub(super) unread: Steps,
     /// Those of the last epoch that ended; before, as many as there are without broken images.
     pub(super) batches_per_epoch: u64,
     /// The run's last step, as far as is known.
@@ -86,19 +89,25 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             self.save_results(self.position.epoch(), self.epoch_due, ending)?;
         }
         self.last_step = self.planned_steps();
+        // What was drawn before the first step may have taken more than a step does.
+        E::peak_memory();
         while ending.is_none() {
             let batches = self.next_batches()?;
             let images = batches.iter().map(|batch| batch.count).sum();
             let (epoch, whole) =
                 batches.last().map_or((1, false), |batch| (batch.epoch + 1, batch.last_of_epoch));
-            let stats = self.step(batches)?;
-            if !self.after_step(epoch, stats, images)? {
+            let unread = self.step(batches)?;
+            let Position { steps: step, images_seen, .. } = self.position;
+            self.unread.push(Step { epoch, step, images_seen, images, unread });
+            ending = self.ending();
+            let saves = whole || ending.is_some() || self.state_is_due();
+            if (saves || self.has_to_read()) && !self.read_steps()? {
+                ending = None;
                 continue;
             }
-            ending = self.ending();
             if whole || ending.is_some() {
                 self.after_epoch(epoch, whole, ending)?;
-            } else if self.state_is_due() {
+            } else if saves {
                 self.save_state(false, ending)?;
             }
         }
@@ -116,7 +125,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     }
 
     /// The run's last step if the epochs to come are as long as the one before.
-    fn planned_steps(&self) -> u64 {
+    pub(super) fn planned_steps(&self) -> u64 {
         let Position { place, steps, .. } = &self.position;
         let epochs = self.config.num_epochs.saturating_sub(place.epoch);
         let [of_epoch, made] = [self.batches_per_epoch, place.batch as u64].map(|it| self.config.steps(it));
@@ -156,20 +165,6 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     /// What the learning rates are multiplied with in the next step.
     pub(super) fn learning_rate_factor(&self) -> f64 {
         self.schedule.factor(self.position.steps) * 0.5_f64.powi(self.rollbacks.len() as i32)
-    }
-
-    /// Records a step of so many images and judges it; `false` if the run went back to an earlier one.
-    fn after_step(&mut self, epoch: u64, stats: StepStats, images: usize) -> Result<bool, TrainError> {
-        self.record_step(epoch, stats, images)?;
-        if !self.judge(&stats)? {
-            self.last_step = self.planned_steps();
-            return Ok(false);
-        }
-        if self.log.due(false) {
-            self.progress(epoch);
-            self.log.flush()?;
-        }
-        Ok(true)
     }
 
     fn state_is_due(&self) -> bool {
@@ -216,17 +211,22 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     }
 
     /// Keeps and tells what a step of so many images came to.
-    fn record_step(&mut self, epoch: u64, stats: StepStats, images: usize) -> Result<(), TrainError> {
-        let Position { steps: step, images_seen, .. } = self.position;
-        self.log.add(&Metrics { epoch, step, images_seen, stats }, images)?;
+    pub(super) fn record_step(
+        &mut self,
+        metrics: &Metrics,
+        images: usize,
+        images_per_second: f64,
+    ) -> Result<(), TrainError> {
+        self.log.add(metrics, images, images_per_second)?;
+        let Metrics { epoch, step, images_seen, stats } = *metrics;
         let steps = self.clock.last_step(step).map_or(self.last_step, |last| last.min(self.last_step));
         let epochs = self.config.num_epochs;
-        (self.report)(Event::Step(Step { epoch, epochs, step, steps, images_seen, stats }));
+        (self.report)(Event::Step(event::Step { epoch, epochs, step, steps, images_seen, stats }));
         Ok(())
     }
 
     /// Reports the averages since the last report, if there is anything new.
-    fn progress(&mut self, epoch: u64) {
+    pub(super) fn progress(&mut self, epoch: u64) {
         if let Some(averages) = self.log.take() {
             let (epochs, step) = (self.config.num_epochs, self.position.steps);
             (self.report)(Event::Progress { epoch, epochs, step, averages });

@@ -11,7 +11,7 @@ use crate::batch::{images_from_bytes, random_latents};
 use crate::config::TrainConfig;
 use crate::engine::{Array, DeviceResult, Engine};
 use crate::error::TrainError;
-use crate::gan::{Fake, StepStats, changed};
+use crate::gan::{Fake, Unread, changed};
 
 /// The random numbers of one update of the discriminator.
 struct OfUpdate {
@@ -39,7 +39,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     }
 
     /// An update of the discriminator for each batch, and one of the generator.
-    pub(super) fn step(&mut self, batches: Vec<Batch>) -> Result<StepStats, TrainError> {
+    pub(super) fn step(&mut self, batches: Vec<Batch>) -> Result<Unread, TrainError> {
         let (config, device) = (self.config, self.gan.device().clone());
         let of_updates: Vec<OfUpdate> =
             (0..batches.len() as u64).map(|update| self.draws_of_update(update)).collect();

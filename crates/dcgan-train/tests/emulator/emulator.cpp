@@ -18,6 +18,20 @@ struct Index {
 static Index threadIdx, blockIdx, blockDim, gridDim;
 static void __syncthreads();
 
+static float __uint_as_float(unsigned bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static unsigned __float_as_uint(float value)
+{
+    unsigned bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 #include "kernels.cu"
 
 typedef unsigned long long Argument;
@@ -125,15 +139,20 @@ static const Kernel KERNELS[] = {
     KERNEL(activation_gradient, false),
     KERNEL(add_bias, false),
     KERNEL(add_row_sums, true),
+    KERNEL(add_squares, true),
     KERNEL(color, false),
+    KERNEL(cross_entropy, true),
     KERNEL(gather_patches, false),
+    KERNEL(gather_patches_bf16, false),
     KERNEL(image_means, true),
+    KERNEL(images_from_bytes, false),
     KERNEL(norm_gradient, true),
     KERNEL(norm_infer, false),
     KERNEL(norm_train, true),
-    KERNEL(partial_squares, true),
     KERNEL(place, false),
+    KERNEL(round_to_bf16, false),
     KERNEL(sum_patches, false),
+    KERNEL(sum_patches_bf16, false),
 };
 
 // Runs a kernel's blocks and threads one after the other, or the last ones first; 0, or 1 for a name that is none.

@@ -9,14 +9,19 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use dcgan_train::cuda::memory::{Kind, View, ViewMut};
 use dcgan_train::cuda::{ColumnMajor, Floats, Launch, Machine, MachineResult, Product};
 use dfdx::tensor::{Cpu, CpuError};
+use half::bf16;
 use libloading::Library;
 
 type Emulate = unsafe extern "C" fn(*const c_char, c_uint, c_uint, *const u64, bool) -> c_int;
 
-/// The CPU as a machine for the kernels.
-pub struct Emulated;
+/// The CPU as a machine for the kernels, with factors in 16 bits or not.
+pub struct Emulating<const BF16: bool>;
+
+/// With factors in 32 bits.
+pub type Emulated = Emulating<false>;
 
 /// One kernel runs at a time: the emulator's threads and blocks are the library's variables.
 static LIBRARY: OnceLock<Option<Mutex<Library>>> = OnceLock::new();
@@ -61,7 +66,7 @@ fn build() -> Option<Mutex<Library>> {
     Some(Mutex::new(unsafe { Library::new(&path) }.unwrap()))
 }
 
-impl Machine for Emulated {
+impl<const BF16: bool> Machine for Emulating<BF16> {
     type Device = Cpu;
 
     fn address(floats: &Floats<Self>) -> u64 {
@@ -70,6 +75,30 @@ impl Machine for Emulated {
 
     fn address_mut(floats: &mut Floats<Self>) -> u64 {
         floats.as_mut_ptr() as u64
+    }
+
+    type Memory = Vec<u64>;
+
+    /// What stands there is no number.
+    fn allocate(_: &Cpu, bytes: usize) -> MachineResult<Self::Memory, Self> {
+        Ok(vec![u64::MAX; bytes.div_ceil(8)])
+    }
+
+    fn upload(_: &Cpu, bytes: &[u8]) -> MachineResult<Self::Memory, Self> {
+        let words = bytes.chunks(8).map(|bytes| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u64::from_ne_bytes(word)
+        });
+        Ok(words.collect())
+    }
+
+    fn memory_address(memory: &Self::Memory) -> u64 {
+        memory.as_ptr() as u64
+    }
+
+    fn factors() -> Kind {
+        if BF16 { Kind::Bf16 } else { Kind::F32 }
     }
 
     unsafe fn launch(_: &Cpu, launch: &Launch) -> MachineResult<(), Self> {
@@ -86,14 +115,9 @@ impl Machine for Emulated {
     }
 
     /// As BLAS defines it, for matrices in its order.
-    fn multiply(
-        _: &Cpu,
-        product: Product,
-        a: &Floats<Self>,
-        b: &Floats<Self>,
-        c: &mut Floats<Self>,
-    ) -> Result<(), CpuError> {
-        let ColumnMajor { m, n, k, transposed, leading } = product.column_major([a.len(), b.len(), c.len()]);
+    fn multiply(_: &Cpu, product: Product, a: View, b: View, c: ViewMut) -> Result<(), CpuError> {
+        assert_eq!(a.kind, b.kind, "cuBLAS takes no others");
+        let ColumnMajor { m, n, k, transposed, leading } = product.column_major([a.count, b.count, c.count]);
         let [m, n, k] = [m, n, k].map(|size| size as usize);
         // The distances of a matrix's neighbours in a row and in a column.
         let strides = |which: usize| {
@@ -102,20 +126,22 @@ impl Machine for Emulated {
         };
         let ((first_column, first_row), (second_column, second_row)) = (strides(0), strides(1));
         let (to_column, none) = (leading[2] as isize, gemm::Parallelism::None);
+        let [first, second] = [&b, &a].map(|view| floats_of(view.address, view.count, view.kind));
+        let mut result = floats_of(c.address, c.count, c.kind);
         // SAFETY: the matrices have the sizes that the strides lead through (checked).
         unsafe {
             gemm::gemm(
                 m,
                 n,
                 k,
-                c.as_mut_ptr(),
+                result.as_mut_ptr(),
                 to_column,
                 1,
                 product.add,
-                b.as_ptr(),
+                first.as_ptr(),
                 first_column,
                 first_row,
-                a.as_ptr(),
+                second.as_ptr(),
                 second_column,
                 second_row,
                 1.0,
@@ -126,6 +152,42 @@ impl Machine for Emulated {
                 none,
             );
         }
+        store(&result, &c);
         Ok(())
+    }
+}
+
+/// Numbers as floats.
+pub fn floats_of(address: u64, count: usize, kind: Kind) -> Vec<f32> {
+    // SAFETY: there are so many numbers of this kind, which a view says.
+    unsafe {
+        match kind {
+            Kind::F32 => std::slice::from_raw_parts(address as *const f32, count).to_vec(),
+            Kind::Bf16 => {
+                let halves = std::slice::from_raw_parts(address as *const u16, count);
+                halves.iter().map(|half| f32::from_bits(u32::from(*half) << 16)).collect()
+            }
+        }
+    }
+}
+
+/// Stores floats as numbers.
+fn store(floats: &[f32], place: &ViewMut) {
+    assert_eq!(floats.len(), place.count);
+    // SAFETY: as above.
+    unsafe {
+        match place.kind {
+            Kind::F32 => {
+                std::slice::from_raw_parts_mut(place.address as *mut f32, place.count)
+                    .copy_from_slice(floats);
+            }
+            Kind::Bf16 => {
+                let halves = std::slice::from_raw_parts_mut(place.address as *mut u16, place.count);
+                halves
+                    .iter_mut()
+                    .zip(floats)
+                    .for_each(|(half, float)| *half = bf16::from_f32(*float).to_bits());
+            }
+        }
     }
 }

@@ -70,7 +70,8 @@ impl Case {
             });
             gan.set_learning_rate_factor(self.schedule.factor(step));
             let last = fake(self.d_steps, 2 * self.d_steps);
-            let StepStats { loss_d, loss_g, d_x, d_g_z, .. } = gan.step_rounds(rounds, last).unwrap();
+            let unread = gan.step_rounds(rounds, last).unwrap();
+            let StepStats { loss_d, loss_g, d_x, d_g_z, .. } = gan.read(&[unread]).unwrap()[0];
             let losses_of_step = losses.index_axis(Axis(0), step as usize);
             for (found, expected) in [loss_d, loss_g, d_x, d_g_z].iter().zip(&losses_of_step) {
                 let error = (found - expected).abs();
