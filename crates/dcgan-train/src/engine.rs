@@ -56,38 +56,43 @@ impl Wanted {
     }
 }
 
-/// A convolution's weight, `[O, C, 4, 4]`, and what an engine keeps of it until it changes.
-pub struct Filter<const O: usize, const C: usize, E: Engine> {
-    values: Array<Rank4<O, C, 4, 4>, E>,
+/// A trained tensor, and what an engine keeps of it until it changes.
+pub struct Parameter<S: Shape, E: Engine> {
+    values: Array<S, E>,
     kept: E::Kept,
 }
 
-impl<const O: usize, const C: usize, E: Engine> Filter<O, C, E> {
-    /// A weight of zeros.
+/// A convolution's weight, `[O, C, 4, 4]`.
+pub type Filter<const O: usize, const C: usize, E> = Parameter<Rank4<O, C, 4, 4>, E>;
+
+impl<S: ConstShape, E: Engine> Parameter<S, E> {
+    /// Zeros.
     ///
     /// # Errors
     /// If the device fails.
     pub fn build(device: &E::Device) -> DeviceResult<Self, E> {
         Ok(Self::new(device.try_zeros()?))
     }
+}
 
-    /// A weight of which nothing is kept so far.
-    pub fn new(values: Array<Rank4<O, C, 4, 4>, E>) -> Self {
+impl<S: Shape, E: Engine> Parameter<S, E> {
+    /// Values of which nothing is kept so far.
+    pub fn new(values: Array<S, E>) -> Self {
         Self { values, kept: E::Kept::default() }
     }
 
-    /// The weight.
-    pub fn values(&self) -> &Array<Rank4<O, C, 4, 4>, E> {
+    /// The values.
+    pub fn values(&self) -> &Array<S, E> {
         &self.values
     }
 
-    /// The weight, to be changed: the engine forgets what it kept of it.
-    pub fn values_mut(&mut self) -> &mut Array<Rank4<O, C, 4, 4>, E> {
+    /// The values, to be changed: the engine forgets what it kept of them.
+    pub fn values_mut(&mut self) -> &mut Array<S, E> {
         self.kept = E::Kept::default();
         &mut self.values
     }
 
-    /// What the engine keeps of the weight.
+    /// What the engine keeps of the values.
     pub fn kept(&self) -> &E::Kept {
         &self.kept
     }
@@ -108,9 +113,9 @@ pub(crate) fn images_shape<X: Shape>(shape: &X) -> ImagesShape {
 /// BatchNorm's parameters and the statistics to use.
 pub struct Norm<'a, const C: usize, E: Engine> {
     /// PyTorch's `weight`, `[C]`.
-    pub scale: &'a Array<Rank1<C>, E>,
+    pub scale: &'a Parameter<Rank1<C>, E>,
     /// PyTorch's `bias`, `[C]`.
-    pub bias: &'a Array<Rank1<C>, E>,
+    pub bias: &'a Parameter<Rank1<C>, E>,
     /// The statistics to use instead of the batch's.
     pub running: Option<&'a Statistics<C, E>>,
 }
@@ -136,7 +141,7 @@ pub type Normalised<const C: usize, const S: usize, E, T> =
 pub trait Engine: Sized + 'static {
     /// The dfdx device that holds the tensors.
     type Device: Device<f32>;
-    /// What it keeps of a convolution's weight from one use to the next.
+    /// What it keeps of a parameter from one use to the next.
     type Kept: Clone + Default;
     /// Where the numbers of steps are kept until they are read.
     type Ledger: Ledger<Self>;
@@ -175,8 +180,8 @@ pub trait Engine: Sized + 'static {
     /// As [`Engine::down`].
     fn linear<const I: usize, const O: usize, T: Tape<f32, Self::Device>>(
         x: Array<FeatureShape<I>, Self, T>,
-        weight: &Array<Rank2<O, I>, Self>,
-        bias: &Array<Rank1<O>, Self>,
+        weight: &Parameter<Rank2<O, I>, Self>,
+        bias: &Parameter<Rank1<O>, Self>,
         wanted: Wanted,
     ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self>;
 

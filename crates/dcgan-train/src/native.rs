@@ -7,7 +7,7 @@ use dfdx::prelude::*;
 use crate::augment::Augmentation;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, Grads, MapShape, Norm,
-    Normalised, Statistics, Wanted, images_shape,
+    Normalised, Parameter, Statistics, Wanted, images_shape,
 };
 use crate::kernels::activation;
 use crate::kernels::adam;
@@ -105,11 +105,11 @@ impl Engine for Native {
 
     fn linear<const I: usize, const O: usize, T: Tape<f32, Cpu>>(
         x: Array<FeatureShape<I>, Self, T>,
-        weight: &Array<Rank2<O, I>, Self>,
-        bias: &Array<Rank1<O>, Self>,
+        weight: &Parameter<Rank2<O, I>, Self>,
+        bias: &Parameter<Rank1<O>, Self>,
         wanted: Wanted,
     ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self> {
-        let (x, mut tape) = x.split_tape();
+        let ((x, mut tape), weight, bias) = (x.split_tape(), weight.values(), bias.values());
         let shape = LinearShape { inputs: I, outputs: O, batch: x.shape().1 };
         let y = linear::forward(shape, lend(&x), lend(weight), lend(bias));
         let y = x.device().try_tensor_from_vec(y, (Const, shape.batch))?;
@@ -259,6 +259,7 @@ fn finish<const K: usize>(
         activation::activate(&mut y, activation);
         return Ok((y, None, None));
     };
+    let (scale, bias) = (scale.values(), bias.values());
     let parameters = batch_norm::Norm { scale: lend(scale), bias: lend(bias) };
     if let Some(Statistics { mean, variance }) = running {
         let moments = Moments { mean: lend(mean).to_vec(), variance: lend(variance).to_vec() };

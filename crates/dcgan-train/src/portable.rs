@@ -13,7 +13,7 @@ use crate::augment::{Augmentation, Transform};
 use crate::buffer;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
-    Normalised, Statistics, Wanted, images_shape,
+    Normalised, Parameter, Statistics, Wanted, images_shape,
 };
 use crate::kernels::augment::{ImagesShape, color_factors, sources};
 use crate::kernels::spectral::EPS;
@@ -78,13 +78,13 @@ impl<D: Device<f32>> Engine for Portable<D> {
 
     fn linear<const I: usize, const O: usize, T: Tape<f32, D>>(
         x: Array<FeatureShape<I>, Self, T>,
-        weight: &Array<Rank2<O, I>, Self>,
-        bias: &Array<Rank1<O>, Self>,
+        weight: &Parameter<Rank2<O, I>, Self>,
+        bias: &Parameter<Rank1<O>, Self>,
         _: Wanted,
     ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self> {
-        let y = weight.retaped::<T>().try_matmul(x)?;
+        let y = weight.values().retaped::<T>().try_matmul(x)?;
         let shape = *y.shape();
-        y.try_add(bias.retaped::<T>().try_broadcast_like::<_, Axis<1>>(&shape)?)
+        y.try_add(bias.values().retaped::<T>().try_broadcast_like::<_, Axis<1>>(&shape)?)
     }
 
     fn power_iteration<W: Shape, U: Shape, V: Shape>(
@@ -243,9 +243,9 @@ fn normalise<const C: usize, D: Device<f32>, T: Tape<f32, D>>(
     };
     let kept_variance = variance.retaped::<NoneTape>();
     let deviation = variance.try_add(BATCH_NORM_EPS)?.try_sqrt()?;
-    let factor = scale.retaped::<T>().try_div(deviation)?;
+    let factor = scale.values().retaped::<T>().try_div(deviation)?;
     let y = centered.try_mul(factor.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
-    let y = y.try_add(bias.retaped::<T>().try_broadcast_like::<_, Axis<1>>(&shape)?)?;
+    let y = y.try_add(bias.values().retaped::<T>().try_broadcast_like::<_, Axis<1>>(&shape)?)?;
     if running.is_some() {
         return Ok((y, None));
     }

@@ -328,11 +328,15 @@ fn batch_norm_and_its_gradient_are_the_cpus() {
             let parameters = Norm { scale: &scale, bias: &bias };
             let (expected, moments) = batch_norm::train(&maps, parameters, activation);
             let [maps_at, scale_at, bias_at] = [&maps, &scale, &bias].map(|values| floats(values));
-            let [found, mean, variance] =
+            let [found, mean, variance, unbiased] =
                 launch::norm_train::<Emulated>(&device, [&maps_at, &scale_at, &bias_at], activation).unwrap();
             assert_close(&found, &expected, 2e-6, &what("values"));
             assert_close(&mean, &moments.mean, 1e-6, &what("means"));
             assert_close(&variance, &moments.variance, 1e-6, &what("variances"));
+            let factor = row as f32 / (row as f32 - 1.0);
+            let expected_unbiased: Vec<f32> =
+                moments.variance.iter().map(|variance| variance * factor).collect();
+            assert_close(&unbiased, &expected_unbiased, 1e-6, &what("unbiased variances"));
 
             let channels =
                 Channels::<Emulated> { scale: &scale_at, bias: &bias_at, mean: &mean, variance: &variance };

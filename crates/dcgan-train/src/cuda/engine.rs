@@ -18,7 +18,7 @@ use crate::augment::Augmentation;
 use crate::buffer;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
-    Normalised, Statistics, Wanted, images_shape,
+    Normalised, Parameter, Statistics, Wanted, images_shape,
 };
 use crate::kernels::augment::ImagesShape;
 use crate::kernels::conv::ConvShape;
@@ -29,8 +29,21 @@ use crate::portable::Portable;
 /// What is rare or small is dfdx's work, as in [`Portable`]: spectral normalisation and Adam.
 pub struct Fused<M>(PhantomData<M>);
 
-/// A weight as a factor of products.
-pub type Weight<M> = Factor<Floats<M>, M>;
+/// What is kept of a parameter: its floats, copied out of its tensor when they are first needed.
+pub struct Kept<M: Machine> {
+    floats: OnceCell<Rc<Floats<M>>>,
+    /// The same as a factor of convolutions.
+    factor: OnceCell<Rc<Factor<Rc<Floats<M>>, M>>>,
+}
+
+impl<M: Machine> Default for Kept<M> {
+    fn default() -> Self {
+        Self { floats: OnceCell::new(), factor: OnceCell::new() }
+    }
+}
+
+/// A parameter's floats, as every kernel that needs them has them.
+type Shared<M> = Rc<Floats<M>>;
 
 /// A gradient map of a machine's device.
 type Gradient<M> = Gradients<f32, <M as Machine>::Device>;
@@ -39,8 +52,7 @@ type Of<S, M, T = NoneTape> = Tensor<S, f32, <M as Machine>::Device, T>;
 
 impl<M: Machine> Engine for Fused<M> {
     type Device = M::Device;
-    /// The weight, out of its tensor.
-    type Kept = Rc<OnceCell<Rc<Weight<M>>>>;
+    type Kept = Rc<Kept<M>>;
     type Ledger = Pages<M>;
 
     /// So few that nobody waits for news, and so many that reading them costs next to nothing.
@@ -76,18 +88,19 @@ impl<M: Machine> Engine for Fused<M> {
 
     fn linear<const I: usize, const O: usize, T: Tape<f32, M::Device>>(
         x: Array<FeatureShape<I>, Self, T>,
-        weight: &Array<Rank2<O, I>, Self>,
-        bias: &Array<Rank1<O>, Self>,
+        weight: &Parameter<Rank2<O, I>, Self>,
+        bias: &Parameter<Rank1<O>, Self>,
         wanted: Wanted,
     ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self> {
         let (x, mut tape) = x.split_tape();
         let (device, batch) = (x.device().clone(), x.shape().1);
-        let (input, matrix) = (outputs::floats::<M, _>(&x)?, buffer::floats(weight)?);
+        let (input, matrix) = (outputs::floats::<M, _>(&x)?, floats(weight)?);
         let mut y = Storage::<f32>::try_alloc_len(&device, O * batch)?;
         multiply::<M>(&device, product([O, batch, I]), [&matrix, &input], &mut y)?;
-        launch::add_bias::<M>(&device, &mut y, &buffer::floats(bias)?)?;
+        launch::add_bias::<M>(&device, &mut y, &*floats(bias)?)?;
         let (y, _) = outputs::make::<M, _>(&device, (Const, batch), y)?;
-        let (weight, bias, x, output) = (weight.ghost(), bias.ghost(), x.ghost(), y.ghost());
+        let (weight, bias) = (weight.values().ghost(), bias.values().ghost());
+        let (x, output) = (x.ghost(), y.ghost());
         tape.add_backward_op(move |grads| {
             let gradient = take::<M>(&device, grads.get_or_alloc_mut(&output)?)?;
             if wanted.parameters {
@@ -176,7 +189,7 @@ struct NormBefore<const K: usize, M: Machine> {
     maps: Floats<M>,
     moments: [Floats<M>; 2],
     /// The floats of the parameters, and the parameters, whose gradients are asked for.
-    parameters: [Floats<M>; 2],
+    parameters: [Shared<M>; 2],
     tensors: [Of<Rank1<K>, M>; 2],
 }
 
@@ -208,7 +221,7 @@ impl Block {
         assert!(!(inference && T::OWNS_TAPE), "running statistics are for sampling: there are no gradients");
         let (x, mut tape) = x.split_tape();
         let device = x.device().clone();
-        let (input, weight) = (outputs::floats::<M, _>(&x)?, kept::<M, O, C>(filter)?);
+        let (input, weight) = (outputs::floats::<M, _>(&x)?, factor(filter)?);
         let maps = self.direction.forward::<M>(&device, self.shape, &input, weight.view(&device))?;
         let (values, trained) = self.finish::<M, K>(&device, maps, norm)?;
         let (y, values) = outputs::make::<M, _>(&device, output_shape, values)?;
@@ -249,23 +262,21 @@ impl Block {
             launch::activate::<M>(device, self.activation, &mut maps)?;
             return Ok((maps, None));
         };
-        let parameters = [buffer::floats(scale)?, buffer::floats(bias)?];
+        let parameters = [floats(scale)?, floats(bias)?];
         if let Some(running) = running {
             let moments = [buffer::floats(&running.mean)?, buffer::floats(&running.variance)?];
-            let values =
-                launch::norm_infer(device, &maps, &channels::<M>(&parameters, &moments), self.activation)?;
+            let channels = channels::<M>(&parameters, &moments);
+            let values = launch::norm_infer(device, &maps, &channels, self.activation)?;
             return Ok((values, None));
         }
-        let count = Storage::<f32>::len(device, &maps) / K;
         let [scale_floats, bias_floats] = &parameters;
-        let [values, mut mean, mut variance] =
+        let [values, mean, variance, unbiased] =
             launch::norm_train::<M>(device, [&maps, scale_floats, bias_floats], self.activation)?;
-        let unbiased = count as f32 / (count as f32 - 1.0);
-        let statistics = Statistics {
-            mean: buffer::tensor(device, (Const,), &mut mean)?,
-            variance: buffer::tensor(device, (Const,), &mut variance)?.try_mul(unbiased)?,
-        };
-        let tensors = [scale.clone(), bias.clone()];
+        let [mean, unbiased] =
+            [mean, unbiased].map(|floats| outputs::tensor::<M, _>(device, (Const,), floats));
+        let ((running_mean, mean), (running_variance, _)) = (mean?, unbiased?);
+        let statistics = Statistics { mean: running_mean, variance: running_variance };
+        let tensors = [scale.values().clone(), bias.values().clone()];
         let before = NormBefore { maps, moments: [mean, variance], parameters, tensors };
         Ok((values, Some((statistics, Box::new(before)))))
     }
@@ -313,15 +324,25 @@ impl Block {
     }
 }
 
-/// A convolution's weight, copied out of its tensor once until it changes.
-fn kept<M: Machine, const O: usize, const C: usize>(
-    filter: &Filter<O, C, Fused<M>>,
-) -> MachineResult<Rc<Weight<M>>, M> {
-    if let Some(weight) = filter.kept().get() {
-        return Ok(Rc::clone(weight));
+/// A parameter's floats, copied out of its tensor once until it changes.
+fn floats<M: Machine, S: Shape>(parameter: &Parameter<S, Fused<M>>) -> MachineResult<Shared<M>, M> {
+    once(&parameter.kept().floats, || buffer::floats(parameter.values()))
+}
+
+/// A convolution's weight as a factor of products.
+fn factor<M: Machine, S: Shape>(
+    filter: &Parameter<S, Fused<M>>,
+) -> MachineResult<Rc<Factor<Shared<M>, M>>, M> {
+    once(&filter.kept().factor, || Factor::new(filter.values().device(), floats(filter)?))
+}
+
+/// What a cell has, or gets now.
+fn once<X, Error>(cell: &OnceCell<Rc<X>>, make: impl FnOnce() -> Result<X, Error>) -> Result<Rc<X>, Error> {
+    if let Some(made) = cell.get() {
+        return Ok(Rc::clone(made));
     }
-    let weight = Rc::new(Factor::new(filter.values().device(), buffer::floats(filter.values())?)?);
-    Ok(Rc::clone(filter.kept().get_or_init(|| weight)))
+    let made = Rc::new(make()?);
+    Ok(Rc::clone(cell.get_or_init(|| made)))
 }
 
 /// Moves a gradient out of its place in the map.
@@ -341,7 +362,7 @@ fn multiply<M: Machine>(
 }
 
 fn channels<'a, M: Machine>(
-    [scale, bias]: &'a [Floats<M>; 2],
+    [scale, bias]: &'a [Shared<M>; 2],
     [mean, variance]: &'a [Floats<M>; 2],
 ) -> Channels<'a, M> {
     Channels { scale, bias, mean, variance }

@@ -169,7 +169,7 @@ extern "C" __global__ void activation_gradient(
 // A block a channel.
 extern "C" __global__ void norm_train(
     const float *maps, const float *scale, const float *bias, float *out, float *means, float *variances,
-    unsigned row, float eps, unsigned activation, float slope)
+    float *unbiased, unsigned row, float eps, unsigned activation, float slope)
 {
     __shared__ double sums[THREADS];
     unsigned c = blockIdx.x;
@@ -198,6 +198,7 @@ extern "C" __global__ void norm_train(
     if (threadIdx.x == 0) {
         means[c] = mean;
         variances[c] = variance;
+        unbiased[c] = variance * ((float)row / (row - 1.0f));
     }
 }
 

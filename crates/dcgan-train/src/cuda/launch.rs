@@ -156,8 +156,8 @@ pub fn activation_gradient<M: Machine>(
     unsafe { M::launch(device, &for_each(count, "activation_gradient", &arguments)) }
 }
 
-/// `activation(batch_norm(maps))` of `[C, ...]` with the statistics of the batch: values, means and variances (divided
-/// by the count).
+/// `activation(batch_norm(maps))` of `[C, ...]` with the statistics of the batch: values, means, variances (divided by the
+/// count), and the same divided by the count less one.
 ///
 /// # Errors
 /// As [`images_from_bytes`].
@@ -165,20 +165,33 @@ pub fn norm_train<M: Machine>(
     device: &M::Device,
     [maps, scale, bias]: [&Floats<M>; 3],
     activation: Activation,
-) -> MachineResult<[Floats<M>; 3], M> {
+) -> MachineResult<[Floats<M>; 4], M> {
     let (channels, row) = rows::<M>(device, maps, scale);
     let zeros = |count| Storage::<f32>::try_alloc_len(device, count);
-    let [mut out, mut mean, mut variance] = [zeros(channels * row)?, zeros(channels)?, zeros(channels)?];
+    let [mut mean, mut variance, mut unbiased] = [zeros(channels)?, zeros(channels)?, zeros(channels)?];
+    let mut out = zeros(channels * row)?;
     check::<M>(device, &[(bias, channels)]);
     let [kind, slope] = kind(activation);
-    let (read, written) = ([maps, scale, bias].map(M::address), [&mut out, &mut mean, &mut variance]);
-    let ([maps, scale, bias], [out_at, mean_at, variance_at]) = (read, written.map(M::address_mut));
-    let arguments =
-        [maps, scale, bias, out_at, mean_at, variance_at, int(row), float(BATCH_NORM_EPS), kind, slope];
+    let [maps, scale, bias] = [maps, scale, bias].map(M::address);
+    let [out_at, mean_at, variance_at, unbiased_at] =
+        [&mut out, &mut mean, &mut variance, &mut unbiased].map(M::address_mut);
+    let arguments = [
+        maps,
+        scale,
+        bias,
+        out_at,
+        mean_at,
+        variance_at,
+        unbiased_at,
+        int(row),
+        float(BATCH_NORM_EPS),
+        kind,
+        slope,
+    ];
     // SAFETY: the arguments of `norm_train`; maps have `row` floats for each of `channels` blocks, the others one
     // (checked).
     unsafe { M::launch(device, &launch("norm_train", channels, &arguments)) }?;
-    Ok([out, mean, variance])
+    Ok([out, mean, variance, unbiased])
 }
 
 /// `activation(batch_norm(maps))` of `[C, ...]` with given statistics.

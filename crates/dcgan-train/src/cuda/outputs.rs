@@ -5,8 +5,8 @@
 //! but for dfdx's ghost of it, and one float stands for its gradient until the floats of a new tensor take its place.
 //!
 //! Networks are chains: what a block puts out mostly is what the next one takes in, and to copy it out of dfdx's tensor
-//! would be ten more passes over it. Tensors are told apart by dfdx's ids, which a tensor shares with its clones alone;
-//! nothing changes what a block has put out.
+//! would be ten more passes over it. Tensors are told apart by dfdx's ids, which a tensor shares with its clones and
+//! with itself in other shapes; nothing changes what a block has put out.
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
@@ -26,6 +26,9 @@ type Last = RefCell<Option<(UniqueId, Rc<dyn Any>)>>;
 /// The moulds of all shapes, by the types of machine and shape, and the sizes.
 type Moulds = RefCell<HashMap<(TypeId, Vec<usize>), Box<dyn Any>>>;
 
+/// Uses of a mould in more than the first two steps.
+const FIRST_USES: usize = 32;
+
 /// Makes a tensor of floats, which stay what they are.
 type Mould<S, M> = Box<dyn FnMut(&mut Floats<M>) -> MachineResult<Tensor<S, f32, <M as Machine>::Device>, M>>;
 
@@ -42,8 +45,21 @@ type Output<S, M> = (Tensor<S, f32, <M as Machine>::Device>, Rc<Floats<M>>);
 pub(super) fn make<M: Machine, S: Shape>(
     device: &M::Device,
     shape: S,
-    mut floats: Floats<M>,
+    floats: Floats<M>,
 ) -> MachineResult<Output<S, M>, M> {
+    let (tensor, floats) = tensor::<M, S>(device, shape, floats)?;
+    let floats = Rc::new(floats);
+    let output = id(&tensor).map(|id| (id, Rc::clone(&floats) as Rc<dyn Any>));
+    LAST.with(|last| last.replace(output));
+    Ok((tensor, floats))
+}
+
+/// A tensor of floats, and these.
+pub(super) fn tensor<M: Machine, S: Shape>(
+    device: &M::Device,
+    shape: S,
+    mut floats: Floats<M>,
+) -> MachineResult<(Tensor<S, f32, M::Device>, Floats<M>), M> {
     let tensor = MOULDS.with(|moulds| {
         let key = (TypeId::of::<Mould<S, M>>(), shape.concrete().into());
         let mut moulds = moulds.borrow_mut();
@@ -54,9 +70,6 @@ pub(super) fn make<M: Machine, S: Shape>(
         let mould = mould.downcast_mut::<Mould<S, M>>().expect("what its key says");
         mould(&mut floats)
     })?;
-    let floats = Rc::new(floats);
-    let output = id(&tensor).map(|id| (id, Rc::clone(&floats) as Rc<dyn Any>));
-    LAST.with(|last| last.replace(output));
     Ok((tensor, floats))
 }
 
@@ -64,10 +77,14 @@ fn mould<M: Machine, S: Shape>(device: &M::Device, shape: S) -> MachineResult<Mo
     let ghost = device.try_zeros_like(&shape)?.ghost();
     let mut gradients = Gradients::leaky();
     *gradients.get_or_alloc_mut(&ghost)? = nothing::<M>(device)?;
-    let device = device.clone();
+    let (device, mut uses) = (device.clone(), 0);
     Ok(Box::new(move |floats| {
-        // dfdx panics where its copy finds no memory. After this, there is some.
-        drop(M::allocate(&device, size_of::<f32>() * Storage::<f32>::len(&device, floats))?);
+        // dfdx panics where its copy finds no memory. After this, there is some; and in the steps that come after the
+        // first ones, which take what these gave back.
+        if uses < FIRST_USES {
+            drop(M::allocate(&device, size_of::<f32>() * Storage::<f32>::len(&device, floats))?);
+            uses += 1;
+        }
         mem::swap(gradients.get_or_alloc_mut(&ghost)?, floats);
         let tensor = gradients.get(&ghost);
         mem::swap(gradients.get_or_alloc_mut(&ghost)?, floats);

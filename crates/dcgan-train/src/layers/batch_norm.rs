@@ -4,14 +4,14 @@ use dcgan_core::spec::BATCH_NORM_MOMENTUM;
 use dfdx::prelude::*;
 
 use super::Visitor;
-use crate::engine::{Array, DeviceResult, Engine, Norm, Statistics};
+use crate::engine::{DeviceResult, Engine, Norm, Parameter, Statistics};
 
 /// BatchNorm over `C` channels.
 ///
 /// PyTorch equivalent: `torch.nn.BatchNorm2d(C)`.
 pub struct BatchNorm<const C: usize, E: Engine> {
-    scale: Array<Rank1<C>, E>,
-    bias: Array<Rank1<C>, E>,
+    scale: Parameter<Rank1<C>, E>,
+    bias: Parameter<Rank1<C>, E>,
     running: Statistics<C, E>,
     batches: u64,
 }
@@ -19,7 +19,7 @@ pub struct BatchNorm<const C: usize, E: Engine> {
 impl<const C: usize, E: Engine> BatchNorm<C, E> {
     pub(super) fn build(device: &E::Device) -> DeviceResult<Self, E> {
         let running = Statistics { mean: device.try_zeros()?, variance: device.try_ones()? };
-        Ok(Self { scale: device.try_zeros()?, bias: device.try_zeros()?, running, batches: 0 })
+        Ok(Self { scale: Parameter::build(device)?, bias: Parameter::build(device)?, running, batches: 0 })
     }
 
     /// To normalise with the statistics of the batch.
@@ -43,8 +43,8 @@ impl<const C: usize, E: Engine> BatchNorm<C, E> {
     }
 
     pub(super) fn visit<V: Visitor<E>>(&mut self, index: usize, visitor: &mut V) -> Result<(), V::Error> {
-        visitor.parameter(&format!("bn{index}.weight"), &mut self.scale)?;
-        visitor.parameter(&format!("bn{index}.bias"), &mut self.bias)?;
+        visitor.parameter(&format!("bn{index}.weight"), self.scale.values_mut())?;
+        visitor.parameter(&format!("bn{index}.bias"), self.bias.values_mut())?;
         visitor.statistic(&format!("bn{index}.running_mean"), &mut self.running.mean)?;
         visitor.statistic(&format!("bn{index}.running_var"), &mut self.running.variance)?;
         visitor.count(&format!("bn{index}.num_batches_tracked"), &mut self.batches)

@@ -3,14 +3,14 @@
 use dfdx::prelude::*;
 
 use super::{Layer, Visitor};
-use crate::engine::{Array, DeviceResult, Engine, FeatureShape, MapShape, Wanted};
+use crate::engine::{Array, DeviceResult, Engine, FeatureShape, MapShape, Parameter, Wanted};
 
 /// Latents `[Z, N]` to maps `[C, S, S, N]`; `FEATURES` is `C * S * S`.
 ///
 /// PyTorch equivalent: `Linear(Z, FEATURES)` and a view as `[N, C, S, S]`.
 pub struct Project<const Z: usize, const C: usize, const S: usize, const FEATURES: usize, E: Engine> {
-    weight: Array<Rank2<FEATURES, Z>, E>,
-    bias: Array<Rank1<FEATURES>, E>,
+    weight: Parameter<Rank2<FEATURES, Z>, E>,
+    bias: Parameter<Rank1<FEATURES>, E>,
 }
 
 impl<const Z: usize, const C: usize, const S: usize, const FEATURES: usize, E: Engine> Layer<E>
@@ -22,7 +22,7 @@ impl<const Z: usize, const C: usize, const S: usize, const FEATURES: usize, E: E
 
     fn build(device: &E::Device) -> DeviceResult<Self, E> {
         const { assert!(FEATURES == C * S * S, "a linear layer has as many outputs as its maps have pixels") };
-        Ok(Self { weight: device.try_zeros()?, bias: device.try_zeros()? })
+        Ok(Self { weight: Parameter::build(device)?, bias: Parameter::build(device)? })
     }
 
     fn train<T: Tape<f32, E::Device>>(
@@ -42,7 +42,7 @@ impl<const Z: usize, const C: usize, const S: usize, const FEATURES: usize, E: E
     }
 
     fn visit<V: Visitor<E>>(&mut self, _: usize, visitor: &mut V) -> Result<(), V::Error> {
-        visitor.parameter("fc.weight", &mut self.weight)?;
-        visitor.parameter("fc.bias", &mut self.bias)
+        visitor.parameter("fc.weight", self.weight.values_mut())?;
+        visitor.parameter("fc.bias", self.bias.values_mut())
     }
 }
