@@ -71,8 +71,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             ("generator", generator.clone(), self.gan.generator_state()),
             ("discriminator", discriminator, self.gan.discriminator_state()),
         ];
-        if let Some(mut mean) = self.mean_generator().map_err(TrainError::device)? {
+        if let Some(mut mean) = self.take_mean_generator()? {
             networks.push(("generator_ema", generator, state::state_dict::<E, _>(&mut mean)));
+            self.keep_mean_generator(mean);
         }
         let record = record(self.config, &self.position);
         let checkpoints: Vec<_> = networks
@@ -89,10 +90,22 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     }
 
     /// The generator of mean weights, with BatchNorm's statistics for these, if there is one.
-    pub(super) fn mean_generator(&mut self) -> DeviceResult<Option<A::Generator<E>>, E> {
+    pub(super) fn take_mean_generator(&mut self) -> Result<Option<A::Generator<E>>, TrainError> {
+        match self.mean.take() {
+            Some((step, generator)) if step == self.position.steps => Ok(Some(generator)),
+            _ => self.make_mean_generator().map_err(TrainError::device),
+        }
+    }
+
+    fn make_mean_generator(&mut self) -> DeviceResult<Option<A::Generator<E>>, E> {
         let Some(mut generator) = self.gan.mean_generator()? else { return Ok(None) };
         recalibrate::<A, E>(self.gan.device(), &mut generator, recalibrate::BATCHES)?;
         Ok(Some(generator))
+    }
+
+    /// Keeps it for those who need it after the same step: to make it takes dozens of passes.
+    pub(super) fn keep_mean_generator(&mut self, generator: A::Generator<E>) {
+        self.mean = Some((self.position.steps, generator));
     }
 
     /// Where a network is saved.
@@ -115,8 +128,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     pub(super) fn save_grid(&mut self, epoch: u64) -> Result<(), TrainError> {
         let images = self.samples()?;
         self.save_samples("samples", &images, grid_path(self.config, epoch))?;
-        let Some(mean) = self.mean_generator().map_err(TrainError::device)? else { return Ok(()) };
+        let Some(mean) = self.take_mean_generator()? else { return Ok(()) };
         let images = self.samples_of(&mean)?;
+        self.keep_mean_generator(mean);
         self.save_samples("samples_ema", &images, mean_grid_path(self.config, epoch))
     }
 

@@ -130,7 +130,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         self.log = Log::resume(self.config, (description.metrics_bytes, position.steps), history)?.0;
         let loader = start_loader::<A>(self.config, &self.dataset, &position)?;
         (self.loader, self.ahead, self.position, self.guard) = (loader, None, position, description.guard);
-        self.grids = description.grids;
+        (self.grids, self.mean) = (description.grids, None);
         // The files of its epoch were written when the run was there for the first time.
         self.epoch_due = false;
         Ok(())

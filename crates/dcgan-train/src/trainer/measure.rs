@@ -48,7 +48,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             None => self.load_reals()?,
         };
         let images = self.config.metric_images;
-        let mut mean = self.mean_generator().map_err(TrainError::device)?;
+        let mut mean = self.take_mean_generator()?;
         let generator = mean.as_ref().unwrap_or_else(|| self.gan.generator());
         let measurement = reals.measure::<A, E>(generator, self.gan.device(), self.config.seed, images);
         self.reals = Some(reals);
@@ -68,6 +68,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             let path = self.network_path("generator", "best");
             self.tell_saved(path.clone(), Checkpoint { spec, record, tensors }.save(&path))?;
             self.best = Some(Best { measurement, images });
+        }
+        if let Some(mean) = mean {
+            self.keep_mean_generator(mean);
         }
         Ok(())
     }

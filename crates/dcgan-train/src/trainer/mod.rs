@@ -135,6 +135,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             grids,
             best,
             reals: None,
+            mean: None,
             guard,
             rollbacks,
             states,

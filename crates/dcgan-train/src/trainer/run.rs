@@ -53,6 +53,8 @@ pub(super) struct Run<'a, A: Architecture, E: Engine> {
     pub(super) best: Option<Best>,
     /// What generated images are compared with, once that was needed.
     pub(super) reals: Option<Reals>,
+    /// The generator of mean weights, and the step after which it was made.
+    pub(super) mean: Option<(u64, A::Generator<E>)>,
     pub(super) guard: Guard,
     pub(super) rollbacks: Vec<Rollback>,
     pub(super) states: States,
@@ -207,6 +209,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             self.save_animation((ending == Some(Ending::Complete)).then_some(epoch))?;
         }
         self.epoch_due = false;
+        self.mean = None;
         Ok(())
     }
 
