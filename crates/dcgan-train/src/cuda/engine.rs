@@ -270,12 +270,12 @@ impl Block {
             return Ok((values, None));
         }
         let [scale_floats, bias_floats] = &parameters;
-        let [values, mean, variance, unbiased] =
+        let [values, mut mean, variance, mut unbiased] =
             launch::norm_train::<M>(device, [&maps, scale_floats, bias_floats], self.activation)?;
-        let [mean, unbiased] =
-            [mean, unbiased].map(|floats| outputs::tensor::<M, _>(device, (Const,), floats));
-        let ((running_mean, mean), (running_variance, _)) = (mean?, unbiased?);
-        let statistics = Statistics { mean: running_mean, variance: running_variance };
+        let statistics = Statistics {
+            mean: outputs::tensor::<M, _>(device, (Const,), &mut mean)?,
+            variance: outputs::tensor::<M, _>(device, (Const,), &mut unbiased)?,
+        };
         let tensors = [scale.values().clone(), bias.values().clone()];
         let before = NormBefore { maps, moments: [mean, variance], parameters, tensors };
         Ok((values, Some((statistics, Box::new(before)))))

@@ -56,8 +56,8 @@ impl<M: Machine> Ledger<Fused<M>> for Pages<M> {
         let Entry(both) = self.take(&device, 2)?;
         let [value, probability] = [both.start, both.start + 1].map(|at| Entry(at..at + 1));
         let numbers = self.place(&device, &Entry(both));
-        let [loss, gradient] = launch::cross_entropy::<M>(&device, &input, goal, numbers)?;
-        let (loss, _) = outputs::tensor::<M, _>(&device, (), loss)?;
+        let [mut loss, gradient] = launch::cross_entropy::<M>(&device, &input, goal, numbers)?;
+        let loss = outputs::tensor::<M, _>(&device, (), &mut loss)?;
         // Nothing comes after a loss, so that its own gradient is 1.
         tape.add_backward_op(move |grads| {
             *grads.get_or_alloc_mut(&x)? = gradient;

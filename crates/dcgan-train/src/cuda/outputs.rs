@@ -45,22 +45,22 @@ type Output<S, M> = (Tensor<S, f32, <M as Machine>::Device>, Rc<Floats<M>>);
 pub(super) fn make<M: Machine, S: Shape>(
     device: &M::Device,
     shape: S,
-    floats: Floats<M>,
+    mut floats: Floats<M>,
 ) -> MachineResult<Output<S, M>, M> {
-    let (tensor, floats) = tensor::<M, S>(device, shape, floats)?;
+    let tensor = tensor::<M, S>(device, shape, &mut floats)?;
     let floats = Rc::new(floats);
     let output = id(&tensor).map(|id| (id, Rc::clone(&floats) as Rc<dyn Any>));
     LAST.with(|last| last.replace(output));
     Ok((tensor, floats))
 }
 
-/// A tensor of floats, and these.
+/// A tensor of floats, which stay what they are.
 pub(super) fn tensor<M: Machine, S: Shape>(
     device: &M::Device,
     shape: S,
-    mut floats: Floats<M>,
-) -> MachineResult<(Tensor<S, f32, M::Device>, Floats<M>), M> {
-    let tensor = MOULDS.with(|moulds| {
+    floats: &mut Floats<M>,
+) -> MachineResult<Tensor<S, f32, M::Device>, M> {
+    MOULDS.with(|moulds| {
         let key = (TypeId::of::<Mould<S, M>>(), shape.concrete().into());
         let mut moulds = moulds.borrow_mut();
         let mould = match moulds.entry(key) {
@@ -68,9 +68,8 @@ pub(super) fn tensor<M: Machine, S: Shape>(
             Entry::Vacant(entry) => entry.insert(Box::new(mould::<M, S>(device, shape)?)),
         };
         let mould = mould.downcast_mut::<Mould<S, M>>().expect("what its key says");
-        mould(&mut floats)
-    })?;
-    Ok((tensor, floats))
+        mould(floats)
+    })
 }
 
 fn mould<M: Machine, S: Shape>(device: &M::Device, shape: S) -> MachineResult<Mould<S, M>, M> {
