@@ -165,6 +165,8 @@ int cublasGemmEx(
     unsigned bits = computing == WITH_BF16 ? TO_BF16 : tf32 && type_a == F32 ? TO_TF32 : TO_F32;
     report.add("products");
     report.add("products.operations", 2ull * m * n * k);
+    unsigned long long of_factors = (unsigned long long)(m + n) * k * (type_a == BF16 ? 2 : 4);
+    report.add("products.least_bytes", of_factors + (unsigned long long)m * n * (type_c == BF16 ? 2 : 4));
     product.run(bits, type_a, a, lda, b, ldb, type_c, c, ldc);
     return SUCCESS;
 }

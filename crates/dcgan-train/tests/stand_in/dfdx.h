@@ -49,6 +49,7 @@ static void gradient_descent(Parameters p)
     if (settings.kind_of_momentum != 1 || settings.kind_of_decay != 1)
         fail("gradient descent of another kind");
     Address parameter = p.address(2), velocity = p.address(3), gradient = p.address(4);
+    report.add("kernels.least_bytes", 5 * 4 * p.size(1));
     for (size_t i = 0; i < p.size(1); i++) {
         float sum = at(gradient, i) + (float)settings.decay * at(parameter, i);
         at(velocity, i) = sum + (float)settings.momentum * at(velocity, i);
@@ -65,6 +66,7 @@ static void adam(Parameters p)
     Settings settings = *(Settings *)p.all[0];
     if (settings.kind_of_decay != 0)
         fail("Adam with decay");
+    report.add("kernels.least_bytes", 7 * 4 * p.size(1));
     float beta1 = settings.beta1, beta2 = settings.beta2, rate = settings.rate, eps = settings.eps;
     float unbias1 = 1 - powf(beta1, *(int *)p.all[2]), unbias2 = 1 - powf(beta2, *(int *)p.all[2]);
     for (size_t i = 0; i < p.size(1); i++) {

@@ -51,6 +51,19 @@ static int load(Module **module, const char *ptx)
     return SUCCESS;
 }
 
+// Bytes of the blocks of memory that a kernel was given: each it reads or writes once at the least. A place in a block is
+// a few numbers of it, and not counted.
+static unsigned long long given(const Argument *arguments)
+{
+    Guard guard(one_at_a_time);
+    unsigned long long bytes = 0;
+    for (int i = 0; i < 12; i++) {
+        auto block = memory.find(arguments[i]);
+        bytes += block == memory.end() ? 0 : block->second;
+    }
+    return bytes;
+}
+
 static void start(const std::string &name, unsigned blocks, unsigned block_threads, void **parameters)
 {
     for (const Kernel &kernel : KERNELS) {
@@ -59,6 +72,7 @@ static void start(const std::string &name, unsigned blocks, unsigned block_threa
         Argument arguments[12];
         for (int i = 0; i < 12; i++)
             arguments[i] = *(Argument *)parameters[i];
+        report.add("kernels.least_bytes", given(arguments));
         emulate(kernel.name, blocks, block_threads, arguments, false);
         return;
     }
