@@ -1,25 +1,27 @@
 //! This crate's own CUDA kernels, and the engine that computes by them.
 //!
 //! From the outside in: [`engine`] has the networks' blocks as operations on dfdx's tape, [`conv`] a convolution as
-//! kernels and matrix products, [`augment`] the changes to images, [`launch`] a function for each of the other kernels,
-//! and `kernels.cu` ([`SOURCE`]) the kernels. All of it is written over a [`Machine`], which runs kernels and multiplies
+//! kernels and matrix products, [`ledger`] the loss and what a step says of itself, [`augment`] the changes to images,
+//! [`launch`] a function for each of the other kernels, [`memory`] what they work on, and `kernels.cu` ([`SOURCE`]) the
+//! kernels. All of it is written over a [`Machine`], which runs kernels and multiplies
 //! matrices: a GPU, or the CPU in the tests, which compile the same source by a C++ compiler. So what only a GPU can show
 //! is in one file, `gpu.rs`.
 //!
 //! # What the way into dfdx's tensors costs
 //!
-//! dfdx lends no device memory of a tensor, only gradients'. A block therefore has its input copied out of its tensor,
-//! and its output copied into one, as `buffer.rs` can do it. In floats read and written, beside those that the kernels
+//! dfdx lends no device memory of a tensor, only gradients'. A block therefore has its input copied out of its tensor
+//! (`buffer.rs`), and its output copied into one (`outputs.rs`). In floats read and written, beside those that the kernels
 //! need:
 //!
 //! | | reads | writes | when |
 //! |---|---|---|---|
-//! | from a tensor | 4 | 5 | images and latents, a linear layer's weight; a convolution's weight once an update |
-//! | into a tensor | 1 | 3 | each block's output |
-//! | a gradient | 0 | 1 | each block's input: dfdx zeroes its place first |
+//! | from a tensor | 4 | 6 | latents; a parameter once an update |
+//! | into a tensor | 1 | 1 | images, each block's output |
+//! | a new memory | 0 | 1 | each block's output and gradient: dfdx zeroes it, and in the map of gradients once more |
 //!
-//! A block's input mostly is the last block's output, whose floats are still at hand (`outputs.rs`): that copy is saved.
-//! Adam is dfdx's own kernel, which has the parameters in place: one of ours would have to copy them out and in again.
+//! A block's input mostly is the last block's output, whose floats are still at hand: that copy is saved. What only kernels
+//! see is no memory of dfdx's ([`memory::Scratch`]). Adam is dfdx's own kernel, which has the parameters in place: one of
+//! ours would have to copy them out and in again.
 
 pub mod augment;
 pub mod conv;
