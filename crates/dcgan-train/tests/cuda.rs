@@ -9,8 +9,9 @@ use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
 use dcgan_train::augment::{Augmentation, Policy};
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::cuda::augment::Changes;
+use dcgan_train::cuda::batch_norm::{self as cuda_norm, Channels};
 use dcgan_train::cuda::conv::Direction;
-use dcgan_train::cuda::launch::{self, Channels};
+use dcgan_train::cuda::launch;
 use dcgan_train::cuda::memory::{Factor, Kind, Scratch, View, ViewMut};
 use dcgan_train::cuda::{Floats, Fused, KERNELS, Machine, Product, SOURCE};
 use dcgan_train::engine::Engine;
@@ -329,7 +330,8 @@ fn batch_norm_and_its_gradient_are_the_cpus() {
             let (expected, moments) = batch_norm::train(&maps, parameters, activation);
             let [maps_at, scale_at, bias_at] = [&maps, &scale, &bias].map(|values| floats(values));
             let [found, mean, variance, unbiased] =
-                launch::norm_train::<Emulated>(&device, [&maps_at, &scale_at, &bias_at], activation).unwrap();
+                cuda_norm::norm_train::<Emulated>(&device, [&maps_at, &scale_at, &bias_at], activation)
+                    .unwrap();
             assert_close(&found, &expected, 2e-6, &what("values"));
             assert_close(&mean, &moments.mean, 1e-6, &what("means"));
             assert_close(&variance, &moments.variance, 1e-6, &what("variances"));
@@ -348,7 +350,7 @@ fn batch_norm_and_its_gradient_are_the_cpus() {
             let [mut scale_sum, mut bias_sum] =
                 [floats(&vec![1.0; scale.len()]), floats(&vec![1.0; bias.len()])];
             let sums = [&mut scale_sum, &mut bias_sum];
-            launch::norm_gradient(&device, &maps_at, &channels, activation, &mut found, sums).unwrap();
+            cuda_norm::norm_gradient(&device, &maps_at, &channels, activation, &mut found, sums).unwrap();
             assert_close(&found, &expected, 2e-5, &what("gradient"));
             let more = |values: Vec<f32>| values.into_iter().map(|value| value + 1.0).collect::<Vec<_>>();
             assert_close(&scale_sum, &more(for_scale), 1e-5, &what("gradient of the scale"));
@@ -371,7 +373,7 @@ fn batch_norm_with_given_statistics_is_the_cpus() {
         Channels::<Emulated> { scale: &scale_at, bias: &bias_at, mean: &mean_at, variance: &variance_at };
     for activation in ACTIVATIONS {
         let expected = batch_norm::infer(&maps, Norm { scale: &scale, bias: &bias }, &moments, activation);
-        let found = launch::norm_infer(&Cpu::default(), &maps_at, &channels, activation).unwrap();
+        let found = cuda_norm::norm_infer(&Cpu::default(), &maps_at, &channels, activation).unwrap();
         assert_close(&found, &expected, 2e-6, &format!("{activation:?}"));
     }
 }

@@ -1,6 +1,5 @@
 //! The engine: the networks' blocks by our kernels, each one operation on dfdx's tape.
 
-use std::cell::OnceCell;
 use std::marker::PhantomData;
 use std::mem;
 use std::rc::Rc;
@@ -8,10 +7,12 @@ use std::rc::Rc;
 use dfdx::prelude::*;
 
 use super::augment::Changes;
+use super::batch_norm::{self, Channels};
 use super::conv::Direction;
-use super::launch::{self, Channels};
+use super::kept::{Kept, Shared, factor, floats};
+use super::launch;
 use super::ledger::Pages;
-use super::memory::{Factor, View, ViewMut};
+use super::memory::{View, ViewMut};
 use super::outputs::{self, nothing};
 use super::{Floats, Machine, MachineResult, Product};
 use crate::augment::Augmentation;
@@ -28,22 +29,6 @@ use crate::portable::Portable;
 ///
 /// What is rare or small is dfdx's work, as in [`Portable`]: spectral normalisation and Adam.
 pub struct Fused<M>(PhantomData<M>);
-
-/// What is kept of a parameter: its floats, copied out of its tensor when they are first needed.
-pub struct Kept<M: Machine> {
-    floats: OnceCell<Rc<Floats<M>>>,
-    /// The same as a factor of convolutions.
-    factor: OnceCell<Rc<Factor<Rc<Floats<M>>, M>>>,
-}
-
-impl<M: Machine> Default for Kept<M> {
-    fn default() -> Self {
-        Self { floats: OnceCell::new(), factor: OnceCell::new() }
-    }
-}
-
-/// A parameter's floats, as every kernel that needs them has them.
-type Shared<M> = Rc<Floats<M>>;
 
 /// A gradient map of a machine's device.
 type Gradient<M> = Gradients<f32, <M as Machine>::Device>;
@@ -266,12 +251,12 @@ impl Block {
         if let Some(running) = running {
             let moments = [buffer::floats(&running.mean)?, buffer::floats(&running.variance)?];
             let channels = channels::<M>(&parameters, &moments);
-            let values = launch::norm_infer(device, &maps, &channels, self.activation)?;
+            let values = batch_norm::norm_infer(device, &maps, &channels, self.activation)?;
             return Ok((values, None));
         }
         let [scale_floats, bias_floats] = &parameters;
         let [values, mut mean, variance, mut unbiased] =
-            launch::norm_train::<M>(device, [&maps, scale_floats, bias_floats], self.activation)?;
+            batch_norm::norm_train::<M>(device, [&maps, scale_floats, bias_floats], self.activation)?;
         let statistics = Statistics {
             mean: outputs::tensor::<M, _>(device, (Const,), &mut mean)?,
             variance: outputs::tensor::<M, _>(device, (Const,), &mut unbiased)?,
@@ -307,7 +292,7 @@ impl Block {
             [Storage::<f32>::try_alloc_len(device, K)?, Storage::<f32>::try_alloc_len(device, K)?]
         };
         let channels = channels::<M>(&norm.parameters, &norm.moments);
-        launch::norm_gradient(
+        batch_norm::norm_gradient(
             device,
             &norm.maps,
             &channels,
@@ -322,27 +307,6 @@ impl Block {
         }
         Ok(gradient)
     }
-}
-
-/// A parameter's floats, copied out of its tensor once until it changes.
-fn floats<M: Machine, S: Shape>(parameter: &Parameter<S, Fused<M>>) -> MachineResult<Shared<M>, M> {
-    once(&parameter.kept().floats, || buffer::floats(parameter.values()))
-}
-
-/// A convolution's weight as a factor of products.
-fn factor<M: Machine, S: Shape>(
-    filter: &Parameter<S, Fused<M>>,
-) -> MachineResult<Rc<Factor<Shared<M>, M>>, M> {
-    once(&filter.kept().factor, || Factor::new(filter.values().device(), floats(filter)?))
-}
-
-/// What a cell has, or gets now.
-fn once<X, Error>(cell: &OnceCell<Rc<X>>, make: impl FnOnce() -> Result<X, Error>) -> Result<Rc<X>, Error> {
-    if let Some(made) = cell.get() {
-        return Ok(Rc::clone(made));
-    }
-    let made = Rc::new(make()?);
-    Ok(Rc::clone(cell.get_or_init(|| made)))
 }
 
 /// Moves a gradient out of its place in the map.

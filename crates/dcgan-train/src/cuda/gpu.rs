@@ -82,7 +82,9 @@ impl Gpu {
 impl Started {
     fn new(precision: Precision) -> Result<Self, String> {
         let device = CudaDevice::new(0).map_err(|error| error.to_string())?;
-        let options = CompileOptions { arch: Some(architecture(&device)?), ..CompileOptions::default() };
+        let capability = capability(&device)?;
+        check(precision, capability)?;
+        let options = CompileOptions { arch: Some(architecture(capability)), ..CompileOptions::default() };
         let ptx =
             compile_ptx_with_opts(SOURCE, options).map_err(|error| format!("the kernels: {error:?}"))?;
         device.load_ptx(ptx, MODULE, &KERNELS).map_err(|error| format!("the kernels: {error}"))?;
@@ -121,11 +123,25 @@ impl Pool {
     }
 }
 
-/// What to compile for, such as `compute_90`. It lives as long as the program: cudarc takes nothing shorter.
-fn architecture(device: &CudaDevice) -> Result<&'static str, String> {
+/// The GPU's compute capability, such as 9.0.
+fn capability(device: &CudaDevice) -> Result<[i32; 2], String> {
     let major = number(device, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
-    let minor = number(device, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
-    Ok(format!("compute_{major}{minor}").leak())
+    Ok([major, number(device, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?])
+}
+
+/// What to compile for, such as `compute_90`. It lives as long as the program: cudarc takes nothing shorter.
+fn architecture([major, minor]: [i32; 2]) -> &'static str {
+    format!("compute_{major}{minor}").leak()
+}
+
+/// cuBLAS multiplies no bf16 on older GPUs. TF32, which it may use and need not, is `f32` there.
+fn check(precision: Precision, [major, minor]: [i32; 2]) -> Result<(), String> {
+    match precision {
+        Precision::Bf16 if major < 8 => Err(format!(
+            "--precision bf16 needs a compute capability of 8.0, and the GPU has {major}.{minor}"
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn number(device: &CudaDevice, attribute: Attribute) -> Result<i32, String> {
@@ -254,5 +270,23 @@ fn compute(precision: Precision, factors: Kind) -> Compute {
         (Precision::F32, _) | (Precision::Bf16, Kind::Bf16) => Compute::CUBLAS_COMPUTE_32F,
         (Precision::Tf32, _) => Compute::CUBLAS_COMPUTE_32F_FAST_TF32,
         (Precision::Bf16, Kind::F32) => Compute::CUBLAS_COMPUTE_32F_FAST_16BF,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bf16_is_refused_by_gpus_without_it() {
+        for (precision, capability, is_fine) in [
+            (Precision::Bf16, [8, 0], true),
+            (Precision::Bf16, [9, 0], true),
+            (Precision::Bf16, [7, 5], false),
+            (Precision::Tf32, [7, 5], true),
+            (Precision::F32, [6, 1], true),
+        ] {
+            assert_eq!(check(precision, capability).is_ok(), is_fine, "{precision:?} on {capability:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! All of them panic if memory has not as many floats as the sizes say, or more than fit an `i32`.
 
-use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
+use dcgan_core::spec::LEAKY_SLOPE;
 use dfdx::prelude::*;
 
 use super::memory::{Kind, View, ViewMut};
@@ -10,18 +10,6 @@ use super::{Floats, Launch, Machine, MachineResult};
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::ConvShape;
 use crate::loss::Goal;
-
-/// BatchNorm's parameters and statistics in device memory, each `[C]`.
-pub struct Channels<'a, M: Machine> {
-    /// PyTorch's `weight`.
-    pub scale: &'a Floats<M>,
-    /// PyTorch's `bias`.
-    pub bias: &'a Floats<M>,
-    /// The means.
-    pub mean: &'a Floats<M>,
-    /// The variances, divided by the count.
-    pub variance: &'a Floats<M>,
-}
 
 /// Images `[C, S, S, N]` in [-1, 1], of bytes `[N, C, S, S]`.
 ///
@@ -156,115 +144,6 @@ pub fn activation_gradient<M: Machine>(
     unsafe { M::launch(device, &for_each(count, "activation_gradient", &arguments)) }
 }
 
-/// `activation(batch_norm(maps))` of `[C, ...]` with the statistics of the batch: values, means, variances (divided by the
-/// count), and the same divided by the count less one.
-///
-/// # Errors
-/// As [`images_from_bytes`].
-pub fn norm_train<M: Machine>(
-    device: &M::Device,
-    [maps, scale, bias]: [&Floats<M>; 3],
-    activation: Activation,
-) -> MachineResult<[Floats<M>; 4], M> {
-    let (channels, row) = rows::<M>(device, maps, scale);
-    let zeros = |count| Storage::<f32>::try_alloc_len(device, count);
-    let [mut mean, mut variance, mut unbiased] = [zeros(channels)?, zeros(channels)?, zeros(channels)?];
-    let mut out = zeros(channels * row)?;
-    check::<M>(device, &[(bias, channels)]);
-    let [kind, slope] = kind(activation);
-    let [maps, scale, bias] = [maps, scale, bias].map(M::address);
-    let [out_at, mean_at, variance_at, unbiased_at] =
-        [&mut out, &mut mean, &mut variance, &mut unbiased].map(M::address_mut);
-    let arguments = [
-        maps,
-        scale,
-        bias,
-        out_at,
-        mean_at,
-        variance_at,
-        unbiased_at,
-        int(row),
-        float(BATCH_NORM_EPS),
-        kind,
-        slope,
-    ];
-    // SAFETY: the arguments of `norm_train`; maps have `row` floats for each of `channels` blocks, the others one
-    // (checked).
-    unsafe { M::launch(device, &launch("norm_train", channels, &arguments)) }?;
-    Ok([out, mean, variance, unbiased])
-}
-
-/// `activation(batch_norm(maps))` of `[C, ...]` with given statistics.
-///
-/// # Errors
-/// As [`images_from_bytes`].
-pub fn norm_infer<M: Machine>(
-    device: &M::Device,
-    maps: &Floats<M>,
-    channels: &Channels<M>,
-    activation: Activation,
-) -> MachineResult<Floats<M>, M> {
-    let row = channels.row(device, maps);
-    let count = Storage::<f32>::len(device, maps);
-    let mut out = Storage::<f32>::try_alloc_len(device, count)?;
-    let [kind, slope] = kind(activation);
-    let [scale, bias, mean, variance] = channels.addresses();
-    let arguments = [
-        M::address(maps),
-        scale,
-        bias,
-        mean,
-        variance,
-        M::address_mut(&mut out),
-        int(row),
-        int(count),
-        float(BATCH_NORM_EPS),
-        kind,
-        slope,
-    ];
-    // SAFETY: the arguments of `norm_infer`; maps have `row` floats for each channel, the others one (checked).
-    unsafe { M::launch(device, &for_each(count, "norm_infer", &arguments)) }?;
-    Ok(out)
-}
-
-/// Gradients of [`norm_train`]: `gradient` of the output becomes that of `maps`, and those of `scale` and `bias` are
-/// added to `sums`.
-///
-/// # Errors
-/// As [`images_from_bytes`].
-pub fn norm_gradient<M: Machine>(
-    device: &M::Device,
-    maps: &Floats<M>,
-    channels: &Channels<M>,
-    activation: Activation,
-    gradient: &mut Floats<M>,
-    [for_scale, for_bias]: [&mut Floats<M>; 2],
-) -> MachineResult<(), M> {
-    let row = channels.row(device, maps);
-    let (count, blocks) = (Storage::<f32>::len(device, maps), Storage::<f32>::len(device, channels.scale));
-    check::<M>(device, &[(gradient, count), (for_scale, blocks), (for_bias, blocks)]);
-    let [kind, slope] = kind(activation);
-    let [scale, bias, mean, variance] = channels.addresses();
-    let [gradient, for_scale, for_bias] = [gradient, for_scale, for_bias].map(M::address_mut);
-    let arguments = [
-        M::address(maps),
-        scale,
-        bias,
-        mean,
-        variance,
-        gradient,
-        for_scale,
-        for_bias,
-        int(row),
-        float(BATCH_NORM_EPS),
-        kind,
-        slope,
-    ];
-    // SAFETY: the arguments of `norm_gradient`; maps and gradient have `row` floats for each block, the others one
-    // (checked).
-    unsafe { M::launch(device, &launch("norm_gradient", blocks, &arguments)) }
-}
-
 /// Adds to each row of `values` `[R, ...]` a value of `bias` `[R]`.
 ///
 /// # Errors
@@ -348,21 +227,8 @@ fn address_of(floats: ViewMut, count: usize) -> u64 {
     floats.address
 }
 
-impl<M: Machine> Channels<'_, M> {
-    /// Floats of a channel of `maps`.
-    fn row(&self, device: &M::Device, maps: &Floats<M>) -> usize {
-        let (channels, row) = rows::<M>(device, maps, self.scale);
-        check::<M>(device, &[(self.bias, channels), (self.mean, channels), (self.variance, channels)]);
-        row
-    }
-
-    fn addresses(&self) -> [u64; 4] {
-        [self.scale, self.bias, self.mean, self.variance].map(M::address)
-    }
-}
-
 /// How many rows `values` has, one for each of `others`, and the floats of each.
-fn rows<M: Machine>(device: &M::Device, values: &Floats<M>, others: &Floats<M>) -> (usize, usize) {
+pub(super) fn rows<M: Machine>(device: &M::Device, values: &Floats<M>, others: &Floats<M>) -> (usize, usize) {
     let [count, rows] = [values, others].map(|floats| Storage::<f32>::len(device, floats));
     assert!(rows > 0 && count > 0 && count.is_multiple_of(rows), "{count} floats are not {rows} rows");
     (rows, count / rows)
@@ -401,7 +267,7 @@ pub(super) fn float(value: f32) -> u64 {
 }
 
 /// An activation as the kernels know it, and the slope of the leaky one.
-fn kind(activation: Activation) -> [u64; 2] {
+pub(super) fn kind(activation: Activation) -> [u64; 2] {
     let kind = match activation {
         Activation::Relu => 0,
         Activation::LeakyRelu => 1,

@@ -1,11 +1,11 @@
 //! This crate's own CUDA kernels, and the engine that computes by them.
 //!
-//! From the outside in: [`engine`] has the networks' blocks as operations on dfdx's tape, [`conv`] a convolution as
-//! kernels and matrix products, [`ledger`] the loss and what a step says of itself, [`augment`] the changes to images,
-//! [`launch`] a function for each of the other kernels, [`memory`] what they work on, and `kernels.cu` ([`SOURCE`]) the
-//! kernels. All of it is written over a [`Machine`], which runs kernels and multiplies
-//! matrices: a GPU, or the CPU in the tests, which compile the same source by a C++ compiler. So what only a GPU can show
-//! is in one file, `gpu.rs`.
+//! From the outside in: [`engine`] has the networks' blocks as operations on dfdx's tape, [`ledger`] the loss and what a
+//! step says of itself, [`kept`] what stays of parameters; [`conv`] a convolution as kernels and matrix products,
+//! [`augment`] the changes to images, [`batch_norm`] and [`launch`] a function for each of the other kernels, [`memory`] what
+//! they work on, and `kernels.cu` ([`SOURCE`]) the kernels. All of it is written over a [`Machine`], which runs kernels and
+//! multiplies matrices: a GPU, or the CPU in the tests, which compile the same source by a C++ compiler. So what only a GPU
+//! can show is in one file, `gpu.rs`.
 //!
 //! # What the way into dfdx's tensors costs
 //!
@@ -24,10 +24,12 @@
 //! ours would have to copy them out and in again.
 
 pub mod augment;
+pub mod batch_norm;
 pub mod conv;
 pub mod engine;
 #[cfg(feature = "cuda")]
 pub mod gpu;
+pub mod kept;
 pub mod launch;
 pub mod ledger;
 pub mod memory;
