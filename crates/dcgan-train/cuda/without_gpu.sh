@@ -36,4 +36,4 @@ LD_LIBRARY_PATH=$libraries "$libraries/check"
 
 # shellcheck source=/dev/null
 source "$folder/env"
-LD_LIBRARY_PATH=$libraries cargo test -p dcgan-train --features cuda --test gpu
+LD_LIBRARY_PATH=$libraries cargo test -p dcgan-train --features cuda --test gpu --test reference

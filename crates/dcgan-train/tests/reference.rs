@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use dcgan_core::spec::NetworkSpec;
 use dcgan_core::{DiscriminatorSpec, TensorData};
 use dcgan_train::arch::Architecture;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", feature = "cuda"))]
 use dcgan_train::cuda::Fused;
 use dcgan_train::engine::{Array, Engine};
 use dcgan_train::gan::{Gan, GanConfig, StepStats};
@@ -32,9 +32,9 @@ struct Run<E: Engine> {
     gan: Gan<Tiny, E>,
 }
 
-impl<E: Engine<Device = Cpu>> Run<E> {
-    fn start() -> Self {
-        let (reference, device) = (Reference::load("reference"), Cpu::default());
+impl<E: Engine> Run<E> {
+    fn start(device: E::Device) -> Self {
+        let reference = Reference::load("reference");
         let (g, d) = (reference.state("start.g."), reference.state("start.d."));
         let gan = Gan::from_state_dicts(&device, GanConfig::default(), &g, &d).unwrap();
         Self { reference, device, gan }
@@ -42,18 +42,19 @@ impl<E: Engine<Device = Cpu>> Run<E> {
 
     /// The discriminator's or the generator's latents of a step.
     fn latents(&self, step: usize, which: usize) -> Array<<Tiny as Architecture>::Latents, E> {
-        self.reference.latent_tensor::<E>(2 * step + which)
+        self.reference.latent_tensor::<E>(&self.device, 2 * step + which)
     }
 
     fn step(&mut self, step: usize) -> StepStats {
-        let real = self.reference.reals::<E>(step, STEPS);
+        let real = self.reference.reals::<E>(&self.device, step, STEPS);
         let latents = [self.latents(step, 0), self.latents(step, 1)];
         self.gan.step(real, latents).unwrap()
     }
 }
 
-fn losses_are_pytorchs<E: Engine<Device = Cpu>>() {
-    let mut run = Run::<E>::start();
+/// Ten steps of Adam multiply what another order of sums changes: `of_samples` is how far their values may be off.
+fn losses_are_pytorchs<E: Engine>(device: E::Device, of_samples: f32) {
+    let mut run = Run::<E>::start(device);
     for step in 0..STEPS {
         let StepStats { loss_d, loss_g, d_x, d_g_z, .. } = run.step(step);
         let expected = run.reference.f32("losses").index_axis(ndarray::Axis(0), step).to_owned();
@@ -70,19 +71,19 @@ fn losses_are_pytorchs<E: Engine<Device = Cpu>>() {
     let expected: &ArrayD<f32> = run.reference.f32("samples");
     let expected: Array4<f32> = expected.clone().into_dimensionality().unwrap();
     let error = (&samples - &expected).iter().fold(0.0f32, |most, value| most.max(value.abs()));
-    assert!(error < 1e-4, "samples are off by {error}");
+    assert!(error < of_samples, "samples are off by {error}");
 }
 
-fn gradients_are_pytorchs<E: Engine<Device = Cpu>>() {
-    let mut run = Run::<E>::start();
-    let real = run.reference.reals::<E>(0, STEPS);
+fn gradients_are_pytorchs<E: Engine>(device: E::Device) {
+    let mut run = Run::<E>::start(device.clone());
+    let real = run.reference.reals::<E>(&run.device, 0, STEPS);
     let latents = run.latents(0, 0);
     let (mut grads, _) = run.gan.discriminator_gradients(real, latents).unwrap();
     let found = state::gradients::<E, _>(run.gan.networks().1, &mut grads).unwrap();
     compare(&found, &run.reference.state("grad.d."), 1e-4);
 
     // The generator's gradients come after the discriminator's update.
-    let mut run = Run::<E>::start();
+    let mut run = Run::<E>::start(device);
     run.step_discriminator();
     let latents = run.latents(0, 1);
     let (mut grads, _) = run.gan.generator_gradients(latents).unwrap();
@@ -90,9 +91,9 @@ fn gradients_are_pytorchs<E: Engine<Device = Cpu>>() {
     compare(&found, &run.reference.state("grad.g."), 1e-4);
 }
 
-impl<E: Engine<Device = Cpu>> Run<E> {
+impl<E: Engine> Run<E> {
     fn step_discriminator(&mut self) {
-        let real = self.reference.reals::<E>(0, STEPS);
+        let real = self.reference.reals::<E>(&self.device, 0, STEPS);
         let latents = self.latents(0, 0);
         self.gan.step_discriminator(real, latents).unwrap();
     }
@@ -100,19 +101,19 @@ impl<E: Engine<Device = Cpu>> Run<E> {
 
 #[test]
 fn the_native_engine_trains_as_pytorch() {
-    losses_are_pytorchs::<Native>();
+    losses_are_pytorchs::<Native>(Cpu::default(), 1e-4);
 }
 
 #[test]
 fn the_portable_engine_trains_as_pytorch() {
-    losses_are_pytorchs::<Portable<Cpu>>();
+    losses_are_pytorchs::<Portable<Cpu>>(Cpu::default(), 1e-4);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn the_cuda_engine_trains_as_pytorch() {
     if emulator::is_here() {
-        losses_are_pytorchs::<Fused<Emulated>>();
+        losses_are_pytorchs::<Fused<Emulated>>(Cpu::default(), 1e-4);
     }
 }
 
@@ -120,18 +121,33 @@ fn the_cuda_engine_trains_as_pytorch() {
 #[test]
 fn the_cuda_engine_has_pytorchs_gradients() {
     if emulator::is_here() {
-        gradients_are_pytorchs::<Fused<Emulated>>();
+        gradients_are_pytorchs::<Fused<Emulated>>(Cpu::default());
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn the_gpu_trains_as_pytorch_and_has_its_gradients() {
+    use dcgan_train::config::Precision;
+    use dcgan_train::cuda::gpu::Gpu;
+
+    match Gpu::start(Precision::F32) {
+        Ok(device) => {
+            losses_are_pytorchs::<Fused<Gpu>>(device.clone(), 1e-3);
+            gradients_are_pytorchs::<Fused<Gpu>>(device);
+        }
+        Err(reason) => eprintln!("skipped: no GPU can be used ({reason})"),
     }
 }
 
 #[test]
 fn the_native_engine_has_pytorchs_gradients() {
-    gradients_are_pytorchs::<Native>();
+    gradients_are_pytorchs::<Native>(Cpu::default());
 }
 
 #[test]
 fn the_portable_engine_has_pytorchs_gradients() {
-    gradients_are_pytorchs::<Portable<Cpu>>();
+    gradients_are_pytorchs::<Portable<Cpu>>(Cpu::default());
 }
 
 #[test]

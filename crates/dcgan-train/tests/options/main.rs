@@ -60,11 +60,11 @@ impl Case {
             let passes = step as usize * (2 * self.d_steps + 1);
             let changes = |pass: usize| self.augment.then(|| changes(&expected, "augment.changes", pass, 32));
             let fake = |update: usize, pass: usize| Fake {
-                latents: start.latent_tensor::<E>(latents + update),
+                latents: start.latent_tensor::<E>(&Cpu::default(), latents + update),
                 changes: changes(passes + pass),
             };
             let rounds = (0..self.d_steps).map(|round| {
-                let (real, pass) = (start.reals::<E>(batch + round, BATCHES), 2 * round);
+                let (real, pass) = (start.reals::<E>(&Cpu::default(), batch + round, BATCHES), 2 * round);
                 let real = changed::<E, _, _>(real, changes(passes + pass).as_ref())?;
                 Ok((real, fake(round, pass + 1)))
             });

@@ -23,8 +23,11 @@ fn statistics_are_recomputed_as_pytorch_does<E: Engine<Device = Cpu>>() {
     let (device, trained) = (Cpu::default(), start.state("end.g."));
     let mut generator: <Tiny as Architecture>::Generator<E> =
         state::from_state_dict::<E, _>(&device, &trained).unwrap();
-    use_statistics_of::<E, _>(&mut generator, (0..20).map(|batch| Ok(start.latent_tensor::<E>(batch))))
-        .unwrap();
+    use_statistics_of::<E, _>(
+        &mut generator,
+        (0..20).map(|batch| Ok(start.latent_tensor::<E>(&Cpu::default(), batch))),
+    )
+    .unwrap();
     let found = state::state_dict::<E, _>(&mut generator);
     compare(&found, &expected.state("recalibrated.g."), 1e-5);
     for (name, data) in &found {
@@ -50,8 +53,8 @@ fn the_mean_of_weights_is_what_it_says<E: Engine<Device = Cpu>>(decay: f64) {
     let mut gan = gan::<E>("d_steps", GanConfig { ema: Some(decay), ..GanConfig::default() });
     let mut expected = BTreeMap::<String, Vec<f64>>::new();
     for step in 0..6 {
-        let latents = [2 * step, 2 * step + 1].map(|index| start.latent_tensor::<E>(index));
-        gan.step(start.reals::<E>(step, BATCHES), latents).unwrap();
+        let latents = [2 * step, 2 * step + 1].map(|index| start.latent_tensor::<E>(&Cpu::default(), index));
+        gan.step(start.reals::<E>(&Cpu::default(), step, BATCHES), latents).unwrap();
         let updates = step as f64 + 1.0;
         let keep = decay.min(updates / (updates + 9.0));
         for (name, data) in gan.generator_state() {

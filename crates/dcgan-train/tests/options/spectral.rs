@@ -16,7 +16,8 @@ use crate::{BATCHES, gan};
 fn spectral_gradients_are_pytorchs<E: Engine<Device = Cpu>>() {
     let (start, expected) = (Reference::load("reference"), Reference::load("options_reference"));
     let mut gan = gan::<E>("spectral", GanConfig::default());
-    let batch = || (start.reals::<E>(0, BATCHES), start.latent_tensor::<E>(0));
+    let batch =
+        || (start.reals::<E>(&Cpu::default(), 0, BATCHES), start.latent_tensor::<E>(&Cpu::default(), 0));
     let (real, latents) = batch();
     let (mut grads, _) = gan.discriminator_gradients(real, latents).unwrap();
     let found = state::gradients::<E, _>(gan.networks().1, &mut grads).unwrap();
@@ -26,7 +27,7 @@ fn spectral_gradients_are_pytorchs<E: Engine<Device = Cpu>>() {
     let mut gan = crate::gan::<E>("spectral", GanConfig::default());
     let (real, latents) = batch();
     gan.step_discriminator(real, latents).unwrap();
-    let (mut grads, _) = gan.generator_gradients(start.latent_tensor::<E>(1)).unwrap();
+    let (mut grads, _) = gan.generator_gradients(start.latent_tensor::<E>(&Cpu::default(), 1)).unwrap();
     let found = state::gradients::<E, _>(gan.networks().0, &mut grads).unwrap();
     compare(&found, &expected.state("spectral.grad.g."), 1e-4);
 }
@@ -47,7 +48,7 @@ fn a_normalised_discriminator_judges_as_pytorchs<E: Engine<Device = Cpu>>() {
     let state = expected.state("spectral.d.");
     let mut discriminator: <Tiny as Architecture>::Discriminator<E> =
         state::from_state_dict::<E, _>(&Cpu::default(), &state).unwrap();
-    let logits = discriminator.infer(start.reals::<E>(0, BATCHES)).unwrap().as_vec();
+    let logits = discriminator.infer(start.reals::<E>(&Cpu::default(), 0, BATCHES)).unwrap().as_vec();
     for (logit, expected) in logits.iter().zip(expected.f32("spectral.probabilities")) {
         let found = 1.0 / (1.0 + (-logit).exp());
         assert!((found - expected).abs() < 1e-5, "{found}, PyTorch has {expected}");

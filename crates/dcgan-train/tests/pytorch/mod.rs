@@ -69,22 +69,24 @@ impl Reference {
     }
 
     /// [`Reference::latents`] as a tensor.
-    pub fn latent_tensor<E: Engine<Device = Cpu>>(
+    pub fn latent_tensor<E: Engine>(
         &self,
+        device: &E::Device,
         index: usize,
     ) -> Array<<Tiny as Architecture>::Latents, E> {
-        latents_from_array::<Tiny, E>(&Cpu::default(), self.latents(index).view()).unwrap()
+        latents_from_array::<Tiny, E>(device, self.latents(index).view()).unwrap()
     }
 
     /// Batch `index` of `of` real ones.
-    pub fn reals<E: Engine<Device = Cpu>>(
+    pub fn reals<E: Engine>(
         &self,
+        device: &E::Device,
         index: usize,
         of: usize,
     ) -> Array<<Tiny as Architecture>::Images, E> {
         let all = &self.1["reals"];
         let size = all.len() / of;
-        images_from_bytes::<Tiny, E>(&Cpu::default(), &all[index * size..][..size]).unwrap()
+        images_from_bytes::<Tiny, E>(device, &all[index * size..][..size]).unwrap()
     }
 }
 
