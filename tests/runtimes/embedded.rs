@@ -11,8 +11,8 @@ use dcgan_infer::{Engine, EngineChoice, EngineConfig, Generator};
 use crate::cases::{Job, images_path, write_numbers};
 use crate::trial::Facts;
 
-/// What the workspace is built with.
-const LOCK: &str = include_str!("../../Cargo.lock");
+/// What the workspace is built with. It is read when it is needed: a package of this program alone has it elsewhere.
+const LOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
 
 /// Runs the models of a job; the latents are drawn again, those of seeds from 0 on.
 pub fn run(job: &Path, folder: &Path) -> anyhow::Result<()> {
@@ -28,13 +28,14 @@ pub fn run(job: &Path, folder: &Path) -> anyhow::Result<()> {
             write_numbers(&images_path(folder, model, batch), &images)?;
         }
     }
-    let facts = Facts { version: version()?.to_owned(), batch: "fixed".into(), note: String::new() };
+    let facts = Facts { version: version()?, batch: "fixed".into(), note: String::new() };
     fs::write(folder.join("result.json"), serde_json::to_vec(&facts)?).context("cannot write the result")
 }
 
 /// tract says nowhere which version it is; the lock file does.
-fn version() -> anyhow::Result<&'static str> {
-    let (_, rest) =
-        LOCK.split_once("name = \"tract-core\"\nversion = \"").context("no tract-core in Cargo.lock")?;
-    rest.split('"').next().context("no version of tract-core in Cargo.lock")
+fn version() -> anyhow::Result<String> {
+    let text = fs::read_to_string(LOCK).with_context(|| format!("cannot read {LOCK}"))?;
+    let after = text.split_once("name = \"tract-core\"\nversion = \"");
+    let version = after.and_then(|(_, rest)| rest.split('"').next());
+    Ok(version.with_context(|| format!("no version of tract-core in {LOCK}"))?.to_owned())
 }
