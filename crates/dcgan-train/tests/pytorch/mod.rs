@@ -10,7 +10,6 @@ use dcgan_train::arch::{Architecture, Three};
 use dcgan_train::batch::{images_from_bytes, latents_from_array};
 use dcgan_train::engine::{Array, Engine};
 use dcgan_train::state::StateDict;
-use dfdx::tensor::Cpu;
 use ndarray::{Array2, ArrayD, Axis, Ix3};
 use safetensors::{Dtype, SafeTensors};
 
