@@ -74,20 +74,25 @@ fn shapes(arch: Arch, batch: usize) -> Vec<ConvShape> {
     arch.run(Shapes(batch))
 }
 
+/// A convolution of `[large, small, weight]` by the CPU's direct kernels: large to small, small to large, and the weight's
+/// gradient beside ones.
+fn by_the_cpu(shape: ConvShape, [large, small, weight]: &[Vec<f32>; 3]) -> [Vec<f32>; 3] {
+    let kept = Kept::default();
+    let filter = Weight { values: weight, kept: &kept };
+    let to_small = conv::forward(shape, Method::Direct, large, filter);
+    let to_large = conv::input_gradient(shape, Method::Direct, small, filter);
+    // Not zeros: gradients are added.
+    let mut of_weight = vec![1.0; weight.len()];
+    conv::weight_gradient(shape, Method::Direct, large, small, &mut of_weight);
+    [to_small, to_large, of_weight]
+}
+
 /// Both directions, forward and backward, of one convolution against the CPU's direct kernels.
 fn convolutions_agree(shape: ConvShape) {
     let device = Cpu::default();
-    let [large, small, weight] =
-        [shape.large(), shape.small(), shape.weight()].map(|count| random(count, count as u64));
-    let kept = Kept::default();
-    let filter = Weight { values: &weight, kept: &kept };
-    let to_small = conv::forward(shape, Method::Direct, &large, filter);
-    let to_large = conv::input_gradient(shape, Method::Direct, &small, filter);
-    // Not zeros: gradients are added.
-    let mut of_weight = vec![1.0; weight.len()];
-    conv::weight_gradient(shape, Method::Direct, &large, &small, &mut of_weight);
-
-    let [large, small, weight] = [&large, &small, &weight].map(|values| floats(values));
+    let operands = [shape.large(), shape.small(), shape.weight()].map(|count| random(count, count as u64));
+    let [to_small, to_large, of_weight] = by_the_cpu(shape, &operands);
+    let [large, small, weight] = operands.map(|values| floats(&values));
     let weight = View::of::<Emulated>(&device, &weight);
     for (direction, input, gradient, forward, backward) in [
         (Direction::Down, &large, &small, &to_small, &to_large),
@@ -197,17 +202,11 @@ fn convolutions_in_16_bits_are_the_cpus() {
     let device = Cpu::default();
     for [channels, outputs, side, batch] in [[3, 8, 8, 5], [16, 5, 4, 33], [1, 1, 2, 1]] {
         let shape = ConvShape { channels, outputs, side, batch };
-        let [large, small, weight] =
+        let operands =
             [shape.large(), shape.small(), shape.weight()].map(|count| halves(count, count as u64));
-        let kept = Kept::default();
-        let filter = Weight { values: &weight, kept: &kept };
-        let to_small = conv::forward(shape, Method::Direct, &large, filter);
-        let to_large = conv::input_gradient(shape, Method::Direct, &small, filter);
-        let mut of_weight = vec![1.0; weight.len()];
-        conv::weight_gradient(shape, Method::Direct, &large, &small, &mut of_weight);
-
-        let [large, small] = [&large, &small].map(|values| floats(values));
-        let weight = Factor::<_, Halved>::new(&device, floats(&weight)).unwrap();
+        let [to_small, to_large, of_weight] = by_the_cpu(shape, &operands);
+        let [large, small, weight] = operands.map(|values| floats(&values));
+        let weight = Factor::<_, Halved>::new(&device, weight).unwrap();
         let weight = weight.view(&device);
         assert_eq!(weight.kind, Kind::Bf16);
         let found = Direction::Down.forward::<Halved>(&device, shape, &large, weight).unwrap();
