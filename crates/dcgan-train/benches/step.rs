@@ -12,7 +12,7 @@ use dcgan_core::rng::Rng;
 use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Four};
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::gan::{Gan, GanConfig};
-use dcgan_train::kernels::recycler::Recycler;
+use dcgan_kernels::recycler::Recycler;
 use dcgan_train::native::Native;
 use dfdx::tensor::Cpu;
 

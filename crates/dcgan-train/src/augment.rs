@@ -1,62 +1,29 @@
-//! Random changes to images: mirrored real ones, and DiffAugment (Zhao et al., 2020) for real and generated ones.
+//! Random augmentation: horizontal flips of real images, and DiffAugment (Zhao et al., 2020) of real and generated ones.
 //!
-//! With few real images a discriminator learns them by heart. DiffAugment changes all that it sees, so that it cannot,
-//! and the generator's gradient goes back through the changes, so that they do not leak into its images. What is drawn
-//! is data, made here; an [engine](crate::engine::Engine::augment) applies it.
+//! A discriminator memorises a small dataset. DiffAugment transforms all that it sees, which prevents that, and the
+//! generator's gradient passes through the transforms, which keeps them out of its images. This module draws the
+//! transforms; an [engine](crate::engine::Engine::augment) applies them.
 
 use std::fmt::{self, Display, Formatter};
-use std::ops::Range;
 use std::str::FromStr;
 
 use dcgan_core::rng::Rng;
+use dcgan_kernels::augment::{Augmentation, Transform};
 
-/// Which changes DiffAugment makes, in the order in which they are made.
+/// The transforms of DiffAugment, in the order in which they apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Brightness, saturation and contrast.
     pub color: bool,
-    /// A shift by up to an eighth of the side, zeros moving in.
+    /// A shift by up to an eighth of the side, filled with zeros.
     pub translation: bool,
-    /// A square of half the side becomes zeros.
+    /// A square of half the side, set to zero.
     pub cutout: bool,
 }
 
-/// Changes to the images of a batch, one each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Augmentation(pub Vec<Transform>);
-
-/// Changes to one image of values in [-1, 1].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Transform {
-    /// Added to all values, in [-0.5, 0.5).
-    pub brightness: f32,
-    /// What the differences from a pixel's mean over the channels are multiplied by, in [0, 2).
-    pub saturation: f32,
-    /// What the differences from the image's mean are multiplied by, in [0.5, 1.5).
-    pub contrast: f32,
-    /// Rows and columns by which the image moves up and to the left, up to an eighth of the side either way.
-    pub shift: [i64; 2],
-    /// Rows and columns that become zeros, where the images already moved.
-    pub cut: [Range<usize>; 2],
-}
-
-impl Transform {
-    /// No change.
-    pub const IDENTITY: Self =
-        Self { brightness: 0.0, saturation: 1.0, contrast: 1.0, shift: [0; 2], cut: [0..0, 0..0] };
-
-    /// The rows or columns of an image of this side that the square around `center`, from 0 to `side`, cuts out.
-    pub fn cut_around(center: usize, side: usize) -> Range<usize> {
-        let half = side / 4;
-        center.saturating_sub(half)..(center + half).min(side)
-    }
-}
-
-impl Augmentation {
-    /// Draws the changes of a policy to `batch` images of side `side`, a multiple of 8.
-    pub fn draw(policy: Policy, side: usize, batch: usize, rng: &mut Rng) -> Self {
-        Self((0..batch).map(|_| transform(policy, side, rng)).collect())
-    }
+/// Draws the transforms of a policy for `batch` images of side `side`, a multiple of 8.
+pub fn draw(policy: Policy, side: usize, batch: usize, rng: &mut Rng) -> Augmentation {
+    Augmentation((0..batch).map(|_| transform(policy, side, rng)).collect())
 }
 
 fn transform(policy: Policy, side: usize, rng: &mut Rng) -> Transform {
@@ -138,7 +105,7 @@ mod tests {
     /// The ranges of the paper's program, and that their ends are reached.
     #[test]
     fn draws_fill_the_ranges_of_the_paper() {
-        let Augmentation(all) = Augmentation::draw(ALL, 32, 4000, &mut Rng::new(1));
+        let Augmentation(all) = draw(ALL, 32, 4000, &mut Rng::new(1));
         let range = |value: fn(&Transform) -> f64| {
             let values = all.iter().map(value);
             values.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)))
@@ -156,7 +123,7 @@ mod tests {
             assert!(low <= found.0 && found.0 <= low + margin, "{found:?} from {low}");
             assert!(high - margin <= found.1 && found.1 <= high, "{found:?} to {high}");
         }
-        let Augmentation(none) = Augmentation::draw(Policy::default(), 32, 3, &mut Rng::new(1));
+        let Augmentation(none) = draw(Policy::default(), 32, 3, &mut Rng::new(1));
         assert_eq!(none, [const { Transform::IDENTITY }; 3]);
     }
 

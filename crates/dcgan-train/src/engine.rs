@@ -4,16 +4,15 @@
 //! [`Fused`](crate::cuda::Fused) with those for GPUs, and [`Portable`](crate::portable::Portable) in dfdx's public
 //! operations for any device. Layers, training and sampling are written once, over [`Engine`].
 
+use dcgan_kernels::augment::{Augmentation, ImagesShape};
+use dcgan_kernels::norm;
 use dfdx::prelude::*;
 
-use crate::augment::Augmentation;
 use crate::batch;
 use crate::buffer;
-pub use crate::kernels::activation::Activation;
-pub use crate::kernels::adam::AdamStep;
-use crate::kernels::augment::ImagesShape;
-use crate::kernels::norm;
 use crate::ledger::Ledger;
+pub use dcgan_kernels::activation::Activation;
+pub use dcgan_kernels::adam::AdamStep;
 
 /// Feature maps of `C` channels and side `S`: `[C, S, S, N]`, the batch innermost and of any size.
 pub type MapShape<const C: usize, const S: usize> = (Const<C>, Const<S>, Const<S>, usize);

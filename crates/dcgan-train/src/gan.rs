@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use dcgan_kernels::augment::Augmentation;
 use dfdx::prelude::*;
 
 use crate::adam::{Adam, AdamConfig};
 use crate::arch::Architecture;
-use crate::augment::Augmentation;
 use crate::ema::Ema;
 use crate::engine::{Array, DeviceError, DeviceResult, Engine, Grads, Wanted};
 use crate::init::{self, initialised};

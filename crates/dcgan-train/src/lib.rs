@@ -2,8 +2,7 @@
 //!
 //! From the inside out:
 //!
-//! - [`kernels`]: the arithmetic on the CPU, on plain slices
-//! - [`engine`]: what a device computes; [`native`] with the kernels, [`portable`] in dfdx's operations, [`cuda`] with
+//! - [`engine`]: what a device computes; [`native`] with [`dcgan_kernels`], [`portable`] in dfdx's operations, [`cuda`] with
 //!   kernels for GPUs
 //! - [`layers`]: the networks' layers, typed by their sizes; [`arch`]: the table of architectures
 //! - [`loss`], [`adam`], [`gan`]: one training step; [`ledger`]: its numbers; [`schedule`]: its learning rates
@@ -35,7 +34,6 @@ pub mod event;
 pub mod gan;
 pub mod init;
 pub mod interrupt;
-pub mod kernels;
 pub mod layers;
 pub mod ledger;
 mod lend;

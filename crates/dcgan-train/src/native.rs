@@ -1,26 +1,26 @@
-//! The CPU engine: this crate's kernels as operations on dfdx's tape.
+//! The CPU engine: [`dcgan_kernels`] as operations on dfdx's tape.
 
 use std::sync::Arc;
 
+use dcgan_core::spec::BATCH_NORM_EPS;
+use dcgan_kernels::activation;
+use dcgan_kernels::adam;
+use dcgan_kernels::augment::{self, Augmentation};
+use dcgan_kernels::batch_norm::{self, Moments};
+use dcgan_kernels::conv::{self, ConvShape, Method, Weight, WeightCache};
+use dcgan_kernels::linear::{self, LinearShape};
+use dcgan_kernels::norm;
+use dcgan_kernels::spectral;
 use dfdx::prelude::*;
 
-use crate::augment::Augmentation;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, Grads, MapShape, Norm,
     Normalised, Parameter, Statistics, Wanted, images_shape,
 };
-use crate::kernels::activation;
-use crate::kernels::adam;
-use crate::kernels::augment;
-use crate::kernels::batch_norm::{self, Moments};
-use crate::kernels::conv::{self, ConvShape, Kept, Method, Weight};
-use crate::kernels::linear::{self, LinearShape};
-use crate::kernels::norm;
-use crate::kernels::spectral;
 use crate::ledger::Numbers;
 use crate::lend::{lend, lend_mut};
 
-/// dfdx tensors on the CPU, computed by [`kernels`](crate::kernels).
+/// dfdx tensors on the CPU, computed by [`dcgan_kernels`].
 #[derive(Clone, Copy, Debug)]
 pub struct Native;
 
@@ -66,13 +66,13 @@ struct Before<const K: usize> {
 
 impl<const K: usize> Before<K> {
     fn norm(&self) -> batch_norm::Norm<'_> {
-        batch_norm::Norm { scale: lend(&self.scale), bias: lend(&self.bias) }
+        batch_norm::Norm { scale: lend(&self.scale), bias: lend(&self.bias), eps: BATCH_NORM_EPS }
     }
 }
 
 impl Engine for Native {
     type Device = Cpu;
-    type Kept = Arc<Kept>;
+    type Kept = Arc<WeightCache>;
     type Ledger = Numbers;
 
     const UNREAD_STEPS: usize = 1;
@@ -225,8 +225,8 @@ fn block<const O: usize, const C: usize, const K: usize, X: Shape, Y: Shape, T: 
     // they. What has no BatchNorm samples where nothing is wanted of it.
     let sampling = inference || norm.is_none() && wanted == Wanted::NOTHING;
     let method = if sampling { Method::Direct } else { shape.method() };
-    let (weight, kept) = (filter.values().clone(), filter.kept().clone());
-    let y = direction.forward(shape, method, lend(&x), Weight { values: lend(&weight), kept: &kept });
+    let (weight, cache) = (filter.values().clone(), filter.kept().clone());
+    let y = direction.forward(shape, method, lend(&x), Weight { values: lend(&weight), cache: &cache });
     let (y, statistics, before) = finish(x.device(), y, norm, activation)?;
     let y = x.device().try_tensor_from_vec(y, output_shape)?;
     let output = y.clone();
@@ -240,7 +240,7 @@ fn block<const O: usize, const C: usize, const K: usize, X: Shape, Y: Shape, T: 
             direction.weight_gradient(shape, lend(&x), &gradient, grads.get_or_alloc_mut(&weight)?);
         }
         if wanted.input {
-            let weight = Weight { values: lend(&weight), kept: &kept };
+            let weight = Weight { values: lend(&weight), cache: &cache };
             give(grads, &x, || direction.input_gradient(shape, &gradient, weight))?;
         }
         Ok(())
@@ -260,7 +260,7 @@ fn finish<const K: usize>(
         return Ok((y, None, None));
     };
     let (scale, bias) = (scale.values(), bias.values());
-    let parameters = batch_norm::Norm { scale: lend(scale), bias: lend(bias) };
+    let parameters = batch_norm::Norm { scale: lend(scale), bias: lend(bias), eps: BATCH_NORM_EPS };
     if let Some(Statistics { mean, variance }) = running {
         let moments = Moments { mean: lend(mean).to_vec(), variance: lend(variance).to_vec() };
         return Ok((batch_norm::infer(&y, parameters, &moments, activation), None, None));

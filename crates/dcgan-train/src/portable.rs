@@ -6,17 +6,16 @@
 
 use std::marker::PhantomData;
 
-use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
+use dcgan_core::spec::BATCH_NORM_EPS;
+use dcgan_kernels::augment::{Augmentation, ImagesShape, Transform, color_factors, sources};
+use dcgan_kernels::spectral::EPS;
 use dfdx::prelude::*;
 
-use crate::augment::{Augmentation, Transform};
 use crate::buffer;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
     Normalised, Parameter, Statistics, Wanted, images_shape,
 };
-use crate::kernels::augment::{ImagesShape, color_factors, sources};
-use crate::kernels::spectral::EPS;
 use crate::ledger::Numbers;
 
 /// dfdx tensors on device `D`, computed by dfdx.
@@ -259,7 +258,7 @@ fn activate<S: Shape, D: Device<f32>, T: Tape<f32, D>>(
 ) -> Result<Tensor<S, f32, D, T>, D::Err> {
     match activation {
         Activation::Relu => x.try_relu(),
-        Activation::LeakyRelu => x.try_prelu(LEAKY_SLOPE),
+        Activation::LeakyRelu(slope) => x.try_prelu(slope),
         Activation::Tanh => x.try_tanh(),
     }
 }

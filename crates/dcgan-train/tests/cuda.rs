@@ -5,8 +5,14 @@
 #![cfg(target_os = "linux")]
 
 use dcgan_core::rng::Rng;
+use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
+use dcgan_kernels::activation::{self, Activation};
+use dcgan_kernels::augment::{ImagesShape, backward, forward};
+use dcgan_kernels::batch_norm::{self, Moments, Norm};
+use dcgan_kernels::conv::{self, ConvShape, Method, Weight, WeightCache};
+use dcgan_kernels::norm;
 use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
-use dcgan_train::augment::{Augmentation, Policy};
+use dcgan_train::augment::{self, Policy};
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::cuda::augment::Changes;
 use dcgan_train::cuda::batch_norm::{self as cuda_norm, Channels};
@@ -16,11 +22,6 @@ use dcgan_train::cuda::memory::{Factor, Kind, Scratch, View, ViewMut};
 use dcgan_train::cuda::{Floats, Fused, KERNELS, Machine, Product, SOURCE};
 use dcgan_train::engine::Engine;
 use dcgan_train::gan::{Gan, GanConfig};
-use dcgan_train::kernels::activation::{self, Activation};
-use dcgan_train::kernels::augment::{self, ImagesShape};
-use dcgan_train::kernels::batch_norm::{self, Moments, Norm};
-use dcgan_train::kernels::conv::{self, ConvShape, Kept, Method, Weight};
-use dcgan_train::kernels::norm;
 use dcgan_train::ledger::{Judged, Ledger};
 use dcgan_train::loss::{GeneratorLoss, Goal};
 use dcgan_train::native::Native;
@@ -33,7 +34,7 @@ mod emulator;
 /// With factors in 16 bits.
 type Halved = Emulating<true>;
 
-const ACTIVATIONS: [Activation; 3] = [Activation::Relu, Activation::LeakyRelu, Activation::Tanh];
+const ACTIVATIONS: [Activation; 3] = [Activation::Relu, Activation::LeakyRelu(LEAKY_SLOPE), Activation::Tanh];
 
 fn random(count: usize, seed: u64) -> Vec<f32> {
     let mut rng = Rng::new(seed);
@@ -77,8 +78,8 @@ fn shapes(arch: Arch, batch: usize) -> Vec<ConvShape> {
 /// A convolution of `[large, small, weight]` by the CPU's direct kernels: large to small, small to large, and the weight's
 /// gradient beside ones.
 fn by_the_cpu(shape: ConvShape, [large, small, weight]: &[Vec<f32>; 3]) -> [Vec<f32>; 3] {
-    let kept = Kept::default();
-    let filter = Weight { values: weight, kept: &kept };
+    let cache = WeightCache::default();
+    let filter = Weight { values: weight, cache: &cache };
     let to_small = conv::forward(shape, Method::Direct, large, filter);
     let to_large = conv::input_gradient(shape, Method::Direct, small, filter);
     // Not zeros: gradients are added.
@@ -325,7 +326,7 @@ fn batch_norm_and_its_gradient_are_the_cpus() {
         for activation in ACTIVATIONS {
             let what = |part| format!("{activation:?}, rows of {row}, {part}");
             let [maps, scale, bias, direction] = norm_inputs(channels, row);
-            let parameters = Norm { scale: &scale, bias: &bias };
+            let parameters = Norm { scale: &scale, bias: &bias, eps: BATCH_NORM_EPS };
             let (expected, moments) = batch_norm::train(&maps, parameters, activation);
             let [maps_at, scale_at, bias_at] = [&maps, &scale, &bias].map(|values| floats(values));
             let [found, mean, variance, unbiased] =
@@ -371,7 +372,12 @@ fn batch_norm_with_given_statistics_is_the_cpus() {
     let channels =
         Channels::<Emulated> { scale: &scale_at, bias: &bias_at, mean: &mean_at, variance: &variance_at };
     for activation in ACTIVATIONS {
-        let expected = batch_norm::infer(&maps, Norm { scale: &scale, bias: &bias }, &moments, activation);
+        let expected = batch_norm::infer(
+            &maps,
+            Norm { scale: &scale, bias: &bias, eps: BATCH_NORM_EPS },
+            &moments,
+            activation,
+        );
         let found = cuda_norm::norm_infer(&Cpu::default(), &maps_at, &channels, activation).unwrap();
         assert_close(&found, &expected, 2e-6, &format!("{activation:?}"));
     }
@@ -460,14 +466,14 @@ fn changes_to_images_and_their_gradient_are_the_cpus() {
             [(true, true, true), (true, false, false), (false, true, false), (false, false, true)]
         {
             let policy = Policy { color, translation, cutout };
-            let drawn = Augmentation::draw(policy, side, batch, &mut Rng::new(batch as u64));
+            let drawn = augment::draw(policy, side, batch, &mut Rng::new(batch as u64));
             let changes = Changes::<Emulated>::new(&device, shape, &drawn).unwrap();
             let [images, gradient] = [1, 2].map(|seed| random(channels * side * side * batch, seed));
             let found = changes.forward(&device, &floats(&images)).unwrap();
-            let expected = augment::forward(shape, &images, &drawn);
+            let expected = forward(shape, &images, &drawn);
             assert_close(&found, &expected, 1e-6, &format!("{policy}, {shape:?}"));
             let found = changes.backward(&device, &floats(&gradient)).unwrap();
-            let expected = augment::backward(shape, &gradient, &drawn);
+            let expected = backward(shape, &gradient, &drawn);
             assert_close(&found, &expected, 1e-6, &format!("{policy}, {shape:?}, gradient"));
         }
     }

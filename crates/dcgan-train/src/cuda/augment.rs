@@ -1,12 +1,11 @@
-//! DiffAugment by our kernels, as [`kernels::augment`](crate::kernels::augment) has it on the CPU.
+//! DiffAugment by our kernels, as [`kernels::augment`](dcgan_kernels::augment) has it on the CPU.
 
+use dcgan_kernels::augment::{Augmentation, ImagesShape, Transform, color_factors};
 use dfdx::prelude::*;
 
 use super::launch::{check, float, for_each, int, launch};
 use super::{Floats, Machine, MachineResult};
-use crate::augment::{Augmentation, Transform};
 use crate::buffer;
-use crate::kernels::augment::{ImagesShape, color_factors};
 
 /// The changes of a batch in device memory.
 pub struct Changes<M: Machine> {

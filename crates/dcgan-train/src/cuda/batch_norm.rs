@@ -3,11 +3,11 @@
 //! All of them panic as those of [`launch`](super::launch).
 
 use dcgan_core::spec::BATCH_NORM_EPS;
+use dcgan_kernels::activation::Activation;
 use dfdx::prelude::*;
 
 use super::launch::{check, float, for_each, int, kind, launch, rows};
 use super::{Floats, Machine, MachineResult};
-use crate::kernels::activation::Activation;
 
 /// BatchNorm's parameters and statistics in device memory, each `[C]`.
 pub struct Channels<'a, M: Machine> {

@@ -1,12 +1,12 @@
-//! The convolution that links a large map and a small one ([`kernels::conv`](crate::kernels::conv)), by gathering and
+//! The convolution that links a large map and a small one ([`kernels::conv`](dcgan_kernels::conv)), by gathering and
 //! matrix products.
 
+use dcgan_kernels::conv::ConvShape;
 use dfdx::prelude::*;
 
 use super::launch::{gather_patches, patches_len, sum_patches};
 use super::memory::{Factor, Scratch, View, ViewMut};
 use super::{Floats, Machine, MachineResult, Product};
-use crate::kernels::conv::ConvShape;
 
 /// Which of the two maps is the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@ use std::marker::PhantomData;
 use std::mem;
 use std::rc::Rc;
 
+use dcgan_kernels::augment::{Augmentation, ImagesShape};
+use dcgan_kernels::conv::ConvShape;
 use dfdx::prelude::*;
 
 use super::augment::Changes;
@@ -15,14 +17,11 @@ use super::ledger::Pages;
 use super::memory::{View, ViewMut};
 use super::outputs::{self, nothing};
 use super::{Floats, Machine, MachineResult, Product};
-use crate::augment::Augmentation;
 use crate::buffer;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
     Normalised, Parameter, Statistics, Wanted, images_shape,
 };
-use crate::kernels::augment::ImagesShape;
-use crate::kernels::conv::ConvShape;
 use crate::portable::Portable;
 
 /// dfdx tensors on a machine's device, computed by its kernels.

@@ -2,13 +2,12 @@
 //!
 //! All of them panic if memory has not as many floats as the sizes say, or more than fit an `i32`.
 
-use dcgan_core::spec::LEAKY_SLOPE;
+use dcgan_kernels::activation::Activation;
+use dcgan_kernels::conv::ConvShape;
 use dfdx::prelude::*;
 
 use super::memory::{Kind, View, ViewMut};
 use super::{Floats, Launch, Machine, MachineResult};
-use crate::kernels::activation::Activation;
-use crate::kernels::conv::ConvShape;
 use crate::loss::Goal;
 
 /// Images `[C, S, S, N]` in [-1, 1], of bytes `[N, C, S, S]`.
@@ -266,12 +265,11 @@ pub(super) fn float(value: f32) -> u64 {
     value.to_bits().into()
 }
 
-/// An activation as the kernels know it, and the slope of the leaky one.
+/// An activation as the kernels take it: its number, and LeakyReLU's slope.
 pub(super) fn kind(activation: Activation) -> [u64; 2] {
-    let kind = match activation {
-        Activation::Relu => 0,
-        Activation::LeakyRelu => 1,
-        Activation::Tanh => 2,
-    };
-    [kind, float(LEAKY_SLOPE)]
+    match activation {
+        Activation::Relu => [0, 0],
+        Activation::LeakyRelu(slope) => [1, float(slope)],
+        Activation::Tanh => [2, 0],
+    }
 }

@@ -1,5 +1,6 @@
 //! The discriminator's block: a convolution that halves the side, BatchNorm, LeakyReLU.
 
+use dcgan_core::spec::LEAKY_SLOPE;
 use dfdx::prelude::*;
 
 use super::spectral::Kernel;
@@ -32,17 +33,18 @@ impl<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engin
         wanted: Wanted,
     ) -> DeviceResult<Array<Self::Output, E, T>, E> {
         let norm = Some(self.norm.batch());
-        let (y, statistics) = self
-            .kernel
-            .train(x, wanted, |x, filter| E::down(x, filter, norm, Activation::LeakyRelu, wanted))?;
+        let (y, statistics) = self.kernel.train(x, wanted, |x, filter| {
+            E::down(x, filter, norm, Activation::LeakyRelu(LEAKY_SLOPE), wanted)
+        })?;
         self.norm.remember(statistics)?;
         Ok(y)
     }
 
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E> {
         let norm = Some(self.norm.running());
-        self.kernel
-            .infer(x, |x, filter| Ok(E::down(x, filter, norm, Activation::LeakyRelu, Wanted::NOTHING)?.0))
+        self.kernel.infer(x, |x, filter| {
+            Ok(E::down(x, filter, norm, Activation::LeakyRelu(LEAKY_SLOPE), Wanted::NOTHING)?.0)
+        })
     }
 
     fn add_spectral_norm(&mut self) -> DeviceResult<(), E> {

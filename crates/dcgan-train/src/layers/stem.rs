@@ -1,5 +1,6 @@
 //! The discriminator's first layer: a convolution that halves the side, LeakyReLU, no BatchNorm.
 
+use dcgan_core::spec::LEAKY_SLOPE;
 use dfdx::prelude::*;
 
 use super::spectral::Kernel;
@@ -30,13 +31,15 @@ impl<const C: usize, const O: usize, const S: usize, const HALF: usize, E: Engin
         x: Array<Self::Input, E, T>,
         wanted: Wanted,
     ) -> DeviceResult<Array<Self::Output, E, T>, E> {
-        self.kernel
-            .train(x, wanted, |x, filter| Ok(E::down(x, filter, None, Activation::LeakyRelu, wanted)?.0))
+        self.kernel.train(x, wanted, |x, filter| {
+            Ok(E::down(x, filter, None, Activation::LeakyRelu(LEAKY_SLOPE), wanted)?.0)
+        })
     }
 
     fn infer(&self, x: Array<Self::Input, E>) -> DeviceResult<Array<Self::Output, E>, E> {
-        self.kernel
-            .infer(x, |x, filter| Ok(E::down(x, filter, None, Activation::LeakyRelu, Wanted::NOTHING)?.0))
+        self.kernel.infer(x, |x, filter| {
+            Ok(E::down(x, filter, None, Activation::LeakyRelu(LEAKY_SLOPE), Wanted::NOTHING)?.0)
+        })
     }
 
     fn add_spectral_norm(&mut self) -> DeviceResult<(), E> {

@@ -3,10 +3,12 @@
 use dcgan_core::rng::Rng;
 use dcgan_core::streams;
 use dcgan_data::Batch;
+use dcgan_kernels::augment::Augmentation;
 
 use super::run::Run;
 use crate::arch::Architecture;
-use crate::augment::{self, Augmentation};
+
+use crate::augment;
 use crate::batch::{images_from_bytes, random_latents};
 use crate::config::TrainConfig;
 use crate::engine::{Array, DeviceResult, Engine};
@@ -104,5 +106,5 @@ fn fake<A: Architecture, E: Engine>(
 }
 
 fn draw<A: Architecture>(config: &TrainConfig, count: usize, mut rng: Rng) -> Option<Augmentation> {
-    config.augment.map(|policy| Augmentation::draw(policy, A::SIDE, count, &mut rng))
+    config.augment.map(|policy| augment::draw(policy, A::SIDE, count, &mut rng))
 }

@@ -1,6 +1,7 @@
 //! The changes to images alone.
 
-use dcgan_train::augment::{Policy, Transform};
+use dcgan_kernels::augment::Transform;
+use dcgan_train::augment::Policy;
 use dcgan_train::engine::Engine;
 use dcgan_train::native::Native;
 use dcgan_train::portable::Portable;

@@ -9,8 +9,8 @@ mod mean;
 mod pytorch;
 mod spectral;
 
+use dcgan_kernels::augment::{Augmentation, Transform};
 use dcgan_train::adam::AdamConfig;
-use dcgan_train::augment::{Augmentation, Transform};
 use dcgan_train::engine::Engine;
 use dcgan_train::gan::{Fake, Gan, GanConfig, StepStats, changed};
 use dcgan_train::loss::GeneratorLoss;

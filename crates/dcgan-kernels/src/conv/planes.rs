@@ -1,8 +1,8 @@
 //! How the planes of a Winograd scheme lie in memory.
 
 use super::ranges;
-use crate::kernels::matmul::Layout;
-use crate::kernels::simd::LANES;
+use crate::matmul::Layout;
+use crate::simd::LANES;
 
 /// How planes `[P * P, channels, columns]` lie in memory.
 ///

@@ -9,7 +9,7 @@
 //! write a vector in every cycle has none to spare for multiplications by 0 and 1. In two dimensions they
 //! act on columns, then on rows ([`both_ways`]).
 
-use crate::kernels::simd::Simd;
+use crate::simd::Simd;
 
 mod f22;
 mod f42;

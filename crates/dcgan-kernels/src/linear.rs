@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Layout, Old, matmul};
-use super::shared::Shared;
+use crate::matmul::{Layout, Old, matmul};
+use crate::shared::Shared;
 
 /// Rows of a product that a task computes.
 const ROWS: usize = 256;

@@ -1,7 +1,7 @@
 //! `F(4, 2)` at the points 0, 1, -1, 2 and infinity: 25 multiplications for 64 in two dimensions.
 
 use super::{Matrix, Scheme};
-use crate::kernels::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector};
 
 /// `F(4, 2)`.
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Times the three passes of each convolution of dcgan64, next to the machine's matrix products.
 //!
-//!     cargo bench -p dcgan-train --bench kernels                                  # all of it
-//!     cargo bench -p dcgan-train --bench kernels -- "/128 images/2 threads"       # some, by a regular expression
+//!     cargo bench -p dcgan-kernels --bench kernels                                  # all of it
+//!     cargo bench -p dcgan-kernels --bench kernels -- "/128 images/2 threads"       # some, by a regular expression
 //!
 //! Operations are those of the direct form: a method with fewer multiplications may exceed the peak. The last
 //! column of the table at the end is the fraction of what large matrix products reach with as many threads.
@@ -10,9 +10,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
-use dcgan_train::kernels::conv::{self, ConvShape, Kept, Method, Weight};
-use dcgan_train::kernels::linear::{self, LinearShape};
-use dcgan_train::kernels::recycler::Recycler;
+use dcgan_kernels::conv::{self, ConvShape, Method, Weight, WeightCache};
+use dcgan_kernels::linear::{self, LinearShape};
+use dcgan_kernels::recycler::Recycler;
 
 /// As in the binary.
 #[global_allocator]
@@ -25,7 +25,7 @@ const LAYERS: [(usize, usize, usize); 4] = [(3, 64, 64), (64, 128, 32), (128, 25
 /// Side of the matrices that measure the peak.
 const PEAK: usize = 1024;
 
-/// What was measured, as the table has it.
+/// The rows of the table.
 #[derive(Default)]
 struct Results(Vec<Row>);
 
@@ -37,7 +37,7 @@ struct Row {
 }
 
 impl Results {
-    /// Measures `work` with some threads, unless the command line leaves it out.
+    /// Measures `work` on `threads` threads, unless the command line's filter excludes it.
     fn measure(
         &mut self,
         group: &mut BenchmarkGroup<WallTime>,
@@ -99,8 +99,8 @@ fn matrix_products(group: &mut BenchmarkGroup<WallTime>, results: &mut Results) 
 
 fn layer(group: &mut BenchmarkGroup<WallTime>, results: &mut Results, shape: ConvShape, method: Method) {
     let (large, small, values) = (numbers(shape.large()), numbers(shape.small()), numbers(shape.weight()));
-    let kept = Kept::default();
-    let (weight, mut gradient) = (Weight { values: &values, kept: &kept }, vec![0.0; values.len()]);
+    let cache = WeightCache::default();
+    let (weight, mut gradient) = (Weight { values: &values, cache: &cache }, vec![0.0; values.len()]);
     let operations = 2 * shape.small() * shape.channels * 16;
     let ConvShape { channels, outputs, side, batch } = shape;
     let layer = format!("{channels} to {outputs}, {side}x{side}, {method:?}");

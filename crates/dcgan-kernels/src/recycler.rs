@@ -1,25 +1,25 @@
-//! A memory allocator that keeps large blocks for the next one who asks.
+//! A memory allocator that reuses large blocks.
 //!
-//! A training step frees the maps of a pass and soon allocates others of the same sizes, some hundred
-//! megabytes. The system's allocator gives such blocks back and gets new ones, whose pages fault and are
-//! zeroed one by one. [`Recycler`] keeps them, and asks for huge pages: the kernels stride through the maps.
+//! A training step frees the maps of a pass and soon allocates others of the same sizes, some hundred megabytes. The
+//! system's allocator returns such blocks to the operating system and maps new ones, whose pages fault and are zeroed
+//! one by one. [`Recycler`] holds on to them, and asks for huge pages, because the kernels stride through the maps.
 //!
 //! A program opts in with `#[global_allocator]`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 
-/// Blocks from this size on are kept.
+/// Size in bytes from which a block is reused.
 const LARGE: usize = 1 << 20;
-/// The strictest alignment of a large block: that of a page.
+/// The strictest alignment of a large block, a page.
 const PAGE: usize = 4096;
-/// Blocks that are kept, used or not; more than a training run has at once.
+/// The most blocks held, in use or free; more than a training run has at once.
 const SLOTS: usize = 512;
 
-/// The system's allocator, except that large blocks are kept when they are freed.
+/// The system's allocator, except that freed blocks of a megabyte and more are reused.
 ///
 /// ```
-/// use dcgan_train::kernels::recycler::Recycler;
+/// use dcgan_kernels::recycler::Recycler;
 ///
 /// #[global_allocator]
 /// static ALLOCATOR: Recycler = Recycler::new();
@@ -33,7 +33,7 @@ pub struct Recycler {
     blocks: Mutex<[Option<Block>; SLOTS]>,
 }
 
-/// A block of memory that this allocator keeps.
+/// A block of memory that this allocator holds.
 #[derive(Clone, Copy)]
 struct Block {
     address: usize,
@@ -42,12 +42,12 @@ struct Block {
 }
 
 impl Recycler {
-    /// An allocator that keeps nothing yet.
+    /// An allocator that holds no blocks yet.
     pub const fn new() -> Self {
         Self { blocks: Mutex::new([None; SLOTS]) }
     }
 
-    /// The smallest free block that is large enough and not twice as large, now used.
+    /// Takes the smallest free block of at least `size` and less than `2 * size` bytes.
     fn reuse(&self, size: usize) -> Option<usize> {
         let mut blocks = self.blocks.lock().ok()?;
         let fits = |block: &Block| !block.used && (size..2 * size).contains(&block.size);
@@ -56,26 +56,26 @@ impl Recycler {
         Some(block.address)
     }
 
-    /// A zeroed block from the system, which is kept from now on.
+    /// A zeroed block from the system, held from now on.
     fn new_block(&self, layout: Layout) -> *mut u8 {
         // SAFETY: a large block is not empty.
         let block = unsafe { pages::zeroed(layout) };
-        if !block.is_null() && self.keep(block as usize, layout.size()) {
+        if !block.is_null() && self.hold(block as usize, layout.size()) {
             // SAFETY: the block is ours, and this long.
             unsafe { pages::make_huge(block, layout.size()) };
         }
         block
     }
 
-    /// Remembers a new block; `false` if there is no room.
-    fn keep(&self, address: usize, size: usize) -> bool {
+    /// Records a new block; `false` if all slots are taken.
+    fn hold(&self, address: usize, size: usize) -> bool {
         let Ok(mut blocks) = self.blocks.lock() else { return false };
         let Some(slot) = blocks.iter_mut().find(|slot| slot.is_none()) else { return false };
         *slot = Some(Block { address, size, used: true });
         true
     }
 
-    /// Marks a block as free; `false` if it is not one of those that are kept.
+    /// Marks a block as free; `false` if it is not held.
     fn release(&self, address: usize) -> bool {
         let Ok(mut blocks) = self.blocks.lock() else { return false };
         let block = blocks.iter_mut().flatten().find(|block| block.address == address);
@@ -95,7 +95,7 @@ fn is_large(layout: Layout) -> bool {
 }
 
 // SAFETY: memory comes from the system, as large as asked for and aligned; a block is handed out to one owner
-// at a time (`used`, under a lock), and one that is not kept goes back the way it came.
+// at a time (`used`, under a lock), and one that is not held returns to the system.
 unsafe impl GlobalAlloc for Recycler {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !is_large(layout) {
@@ -108,7 +108,7 @@ unsafe impl GlobalAlloc for Recycler {
         self.new_block(layout)
     }
 
-    /// Zeroing a kept block is one pass over memory, less than what new pages cost when they fault.
+    /// Zeroing a held block is one pass over memory, cheaper than the faults of new pages.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if !is_large(layout) {
             // SAFETY: the caller's promise.
@@ -116,7 +116,7 @@ unsafe impl GlobalAlloc for Recycler {
         }
         if let Some(address) = self.reuse(layout.size()) {
             let block = address as *mut u8;
-            // SAFETY: a kept block is at least this long, and the caller's alone from now on.
+            // SAFETY: a held block is at least this long, and the caller's alone from now on.
             unsafe { block.write_bytes(0, layout.size()) };
             return block;
         }
@@ -128,13 +128,13 @@ unsafe impl GlobalAlloc for Recycler {
             // SAFETY: a small block came from the system's allocator with this layout.
             unsafe { System.dealloc(block, layout) };
         } else if !self.release(block as usize) {
-            // SAFETY: a large block that is not kept came from `zeroed` with this layout.
+            // SAFETY: a large block that is not held came from `zeroed` with this layout.
             unsafe { pages::free(block, layout) };
         }
     }
 }
 
-/// Whole pages from Linux, unused ones being free.
+/// Whole pages from Linux; pages never written take no memory.
 #[cfg(target_os = "linux")]
 mod pages {
     use super::Layout;
@@ -157,7 +157,7 @@ mod pages {
     }
 }
 
-/// The system's allocator, where there is nothing better.
+/// The system's allocator, on other systems.
 #[cfg(not(target_os = "linux"))]
 mod pages {
     use super::{GlobalAlloc, Layout, System};

@@ -2,21 +2,21 @@
 
 use rayon::prelude::*;
 
-use super::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
+use crate::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
 
-/// Floats that a task takes.
+/// Floats a task.
 const TASK: usize = 16 * 1024;
 
-/// One step of Adam, the same for every parameter.
+/// One step of Adam: the settings that every parameter shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
     /// The learning rate.
     pub learning_rate: f64,
-    /// Decay of the first and of the second moment.
+    /// Decay rates of the first and the second moment.
     pub betas: [f64; 2],
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment.
     pub eps: f64,
-    /// Number of the step, from 1.
+    /// Number of the step, counted from 1.
     pub time: i32,
 }
 
@@ -34,29 +34,29 @@ pub fn update(
     gradient: &[f32],
 ) {
     assert_eq!([first.len(), second.len(), gradient.len()], [parameter.len(); 3]);
-    let (level, factors) = (Level::current(), Factors::new(step));
+    let (level, constants) = (Level::current(), Constants::new(step));
     parameter
         .par_chunks_mut(TASK)
         .zip(first.par_chunks_mut(TASK))
         .zip(second.par_chunks_mut(TASK).zip(gradient.par_chunks(TASK)))
         .for_each(|((parameter, first), (second, gradient))| {
-            level.run(Update { factors, parameter, first, second, gradient });
+            level.run(Update { constants, parameter, first, second, gradient });
         });
 }
 
-/// What a step is the same for all values.
+/// Per-step constants of Adam.
 #[derive(Clone, Copy)]
-struct Factors {
+struct Constants {
     keep: [f32; 2],
     take: [f32; 2],
-    /// The learning rate over the first moment's bias.
+    /// The learning rate, divided by the first moment's bias correction.
     rate: f32,
-    /// One over the second moment's.
+    /// One over the second moment's bias correction.
     unbias: f32,
     eps: f32,
 }
 
-impl Factors {
+impl Constants {
     fn new(step: AdamStep) -> Self {
         let [correction1, correction2] = step.betas.map(|beta| 1.0 - beta.powi(step.time));
         Self {
@@ -70,7 +70,7 @@ impl Factors {
 }
 
 struct Update<'a> {
-    factors: Factors,
+    constants: Constants,
     parameter: &'a mut [f32],
     first: &'a mut [f32],
     second: &'a mut [f32],
@@ -82,7 +82,7 @@ impl Kernel for Update<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Factors { keep, take, rate, unbias, eps } = self.factors;
+        let Constants { keep, take, rate, unbias, eps } = self.constants;
         let moments = self.first.chunks_mut(LANES).zip(self.second.chunks_mut(LANES));
         let values = self.parameter.chunks_mut(LANES).zip(self.gradient.chunks(LANES));
         for ((parameter, gradient), (first, second)) in values.zip(moments) {

@@ -1,11 +1,11 @@
-//! The length of a gradient.
+//! The norm of a gradient.
 
 use rayon::prelude::*;
 
-/// Floats that a task takes.
+/// Floats a task.
 const TASK: usize = 16 * 1024;
 
-/// The sum of the squares, the same with any number of threads.
+/// The sum of squares, in `f64`; the same bits with any number of threads.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     let sum = |values: &[f32]| values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>();
     let sums: Vec<f64> = values.par_chunks(TASK).map(sum).collect();

@@ -9,8 +9,8 @@
 
 use std::marker::PhantomData;
 
-use super::fresh::fresh;
-use super::simd::Level;
+use crate::simd::Level;
+use crate::uninit::filled;
 
 mod direct;
 mod filter;
@@ -19,7 +19,7 @@ mod scheme;
 mod transform;
 mod winograd;
 
-pub use filter::Kept;
+pub use filter::WeightCache;
 use scheme::{F22, F42};
 use winograd::Winograd;
 
@@ -128,8 +128,8 @@ impl ConvShape {
 pub struct Weight<'a> {
     /// `[O, C, 4, 4]`.
     pub values: &'a [f32],
-    /// What the methods keep of these values: new, or from an earlier use of the same values.
-    pub kept: &'a Kept,
+    /// The planes of these values: empty, or filled by an earlier use of the same values.
+    pub cache: &'a WeightCache,
 }
 
 /// `conv2d(large, weight)`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, S/2, S/2, N]`.
@@ -142,11 +142,11 @@ pub fn forward(shape: ConvShape, method: Method, large: &[f32], weight: Weight) 
     shape.check(method, large.len(), shape.small(), weight.values.len());
     let fill = |small: &mut [_]| match method {
         Method::Direct => direct::forward(shape, large, weight.values, small),
-        Method::F22 => shape.f22().forward(large, weight.kept.f22(shape, weight.values), small),
-        Method::F42 => shape.f42().forward(large, weight.kept.f42(shape, weight.values), small),
+        Method::F22 => shape.f22().forward(large, weight.cache.f22(shape, weight.values), small),
+        Method::F42 => shape.f42().forward(large, weight.cache.f42(shape, weight.values), small),
     };
     // SAFETY: each method writes every pixel of every channel.
-    unsafe { fresh(shape.small(), fill) }
+    unsafe { filled(shape.small(), fill) }
 }
 
 /// `conv_transpose2d(small, weight)`: `[O, S/2, S/2, N]`, `[O, C, 4, 4]` to `[C, S, S, N]`.
@@ -160,11 +160,11 @@ pub fn input_gradient(shape: ConvShape, method: Method, small: &[f32], weight: W
     shape.check(method, shape.large(), small.len(), weight.values.len());
     let fill = |large: &mut [_]| match method {
         Method::Direct => direct::input_gradient(shape, small, weight.values, large),
-        Method::F22 => shape.f22().input_gradient(small, weight.kept.f22(shape, weight.values), large),
-        Method::F42 => shape.f42().input_gradient(small, weight.kept.f42(shape, weight.values), large),
+        Method::F22 => shape.f22().input_gradient(small, weight.cache.f22(shape, weight.values), large),
+        Method::F42 => shape.f42().input_gradient(small, weight.cache.f42(shape, weight.values), large),
     };
     // SAFETY: each method writes every pixel of every channel.
-    unsafe { fresh(shape.large(), fill) }
+    unsafe { filled(shape.large(), fill) }
 }
 
 /// `weight += ` the gradient of `conv2d(large, weight)`'s weight, where `small` is the gradient of its

@@ -23,10 +23,10 @@ use super::planes::Planes;
 use super::scheme::Scheme;
 use super::transform::{LargeToPlanes, PlanesToLarge, PlanesToSmall, SmallToPlanes, Tiles};
 use super::{ConvShape, filter, ranges};
-use crate::kernels::matmul::{Layout, Old, matmul};
-use crate::kernels::scratch;
-use crate::kernels::shared::Shared;
-use crate::kernels::simd::{LANES, Level};
+use crate::matmul::{Layout, Old, matmul};
+use crate::scratch;
+use crate::shared::Shared;
+use crate::simd::{LANES, Level};
 
 /// Floats of `V` and `Y` that are worked on at once, about: a part of the cache that the cores share.
 const CHUNK: usize = 2 * 1024 * 1024;
@@ -45,7 +45,7 @@ pub(super) struct Winograd<const M: usize, const P: usize, F> {
     pub(super) level: Level,
 }
 
-/// What is kept of some tiles: the layouts of `V` and `Y`.
+/// Some tiles, and the layouts of their `V` and `Y`.
 #[derive(Clone, Copy)]
 struct Chunk<const M: usize, const P: usize, F> {
     tiles: Tiles<M, P, F>,

@@ -1,18 +1,17 @@
 //! BatchNorm with the activation that follows it, forward and backward.
 //!
-//! A channel is one contiguous row of `S * S * N` floats that mostly fits a core's second-level cache. So
-//! one task does all with it, and of its passes only the first reads memory and only the last writes it.
+//! A channel is one contiguous row of `S * S * N` floats, which mostly fits into a core's second-level cache. One task
+//! makes all passes over a row, so that only the first reads memory and only the last writes it.
 
 use std::mem::MaybeUninit;
 
-use dcgan_core::spec::BATCH_NORM_EPS;
 use rayon::prelude::*;
 
-use super::activation::Activation;
-use super::fresh::fresh;
-use super::simd::{Kernel, LANES, Level, Simd, Vector, lanes, load, store, store_new};
+use crate::activation::Activation;
+use crate::simd::{Kernel, LANES, Level, Simd, Vector, lanes, load, store, store_new};
+use crate::uninit::filled;
 
-/// Floats that are summed in `f32` before the sum is carried on in `f64`.
+/// Floats summed in `f32` before their sum is added to an `f64`.
 const SUM_BLOCK: usize = 1024;
 
 /// Mean and variance of each channel over images and pixels.
@@ -24,13 +23,15 @@ pub struct Moments {
     pub variance: Vec<f32>,
 }
 
-/// BatchNorm's parameters, each `[C]`.
+/// Parameters of BatchNorm; `scale` and `bias` are `[C]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
     /// PyTorch's `weight`.
     pub scale: &'a [f32],
     /// PyTorch's `bias`.
     pub bias: &'a [f32],
+    /// Added to the variance, PyTorch's `eps`.
+    pub eps: f32,
 }
 
 /// `(x - mean) / sqrt(variance + eps) * scale + bias` of one channel, then the activation.
@@ -45,7 +46,7 @@ struct Channel {
 
 impl Channel {
     fn new(norm: Norm, c: usize, [mean, variance]: [f32; 2], activation: Activation) -> Self {
-        let inverse_deviation = (variance + BATCH_NORM_EPS).sqrt().recip();
+        let inverse_deviation = (variance + norm.eps).sqrt().recip();
         Self { mean, inverse_deviation, scale: norm.scale[c], bias: norm.bias[c], activation }
     }
 
@@ -71,7 +72,7 @@ pub fn train(maps: &[f32], norm: Norm, activation: Activation) -> (Vec<f32>, Mom
     normalised(maps, norm, activation, |_, row| level.run(RowMoments(row)))
 }
 
-/// The same with given statistics: the running ones, when sampling.
+/// The same with given statistics, the running ones when sampling.
 ///
 /// PyTorch equivalent: `torch.nn.functional.batch_norm(..., training=False)` and the activation.
 ///
@@ -81,7 +82,7 @@ pub fn infer(maps: &[f32], norm: Norm, moments: &Moments, activation: Activation
     normalised(maps, norm, activation, |c, _| [moments.mean[c], moments.variance[c]]).0
 }
 
-/// Both, with the mean and variance of a channel and its row.
+/// Normalises with the mean and variance that `moments` makes of a channel's index and row.
 fn normalised(
     maps: &[f32],
     norm: Norm,
@@ -100,18 +101,18 @@ fn normalised(
         used = tasks.map(channel).unzip();
     };
     // SAFETY: every channel is normalised, which writes all of it.
-    let out = unsafe { fresh(maps.len(), fill) };
+    let out = unsafe { filled(maps.len(), fill) };
     let (mean, variance) = used;
     (out, Moments { mean, variance })
 }
 
-/// Gradients of [`train`], whose statistics depend on `maps` too.
+/// The gradients of [`train`], through the batch's statistics as well.
 ///
-/// `gradient` `[C, ...]` is the gradient of the output and becomes that of `maps`. Returned are the
-/// gradients of `scale` and of `bias`, each `[C]`.
+/// `gradient` `[C, ...]` holds the gradient of the output and receives that of `maps`. Returns the gradients of
+/// `scale` and of `bias`, each `[C]`.
 ///
 /// # Panics
-/// If the sizes do not fit.
+/// If `gradient` is not as long as `maps`, or `maps` is not a row for each channel.
 pub fn gradient(
     maps: &[f32],
     norm: Norm,

@@ -1,7 +1,7 @@
 //! `F(2, 2)` at the points 0, 1 and infinity: 9 multiplications for 16 in two dimensions.
 
 use super::{Matrix, Scheme};
-use crate::kernels::simd::Simd;
+use crate::simd::Simd;
 
 /// `F(2, 2)`.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
-use super::fresh::written_mut;
+use crate::uninit::written_mut;
 
 /// A mutable slice lent to many tasks, each of which writes other elements.
 ///

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::ops::{Add, Div, Mul, Sub};
 use std::sync::OnceLock;
 
-use super::fresh::written_mut;
+use crate::uninit::written_mut;
 
 mod portable;
 #[cfg(target_arch = "x86_64")]

@@ -13,9 +13,9 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use super::{ConvShape, ranges};
-use crate::kernels::matmul::{Layout, Old, matmul};
-use crate::kernels::scratch;
-use crate::kernels::shared::Shared;
+use crate::matmul::{Layout, Old, matmul};
+use crate::scratch;
+use crate::shared::Shared;
 
 /// Floats of a gathered block: a good part of a core's second-level cache.
 const BLOCK: usize = 96 * 1024;

@@ -7,7 +7,7 @@ use std::ptr;
 ///
 /// # Safety
 /// `fill` writes every one of them.
-pub(super) unsafe fn fresh(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+pub(super) unsafe fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
     let mut floats = Vec::with_capacity(len);
     fill(&mut floats.spare_capacity_mut()[..len]);
     // SAFETY: `len` floats fit, and `fill` has written them (the caller's promise).

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use super::ConvShape;
 use super::planes::Planes;
 use super::scheme::{F22, F42, Scheme, both_ways};
-use crate::kernels::fresh::fresh;
-use crate::kernels::shared::Shared;
-use crate::kernels::simd::{Kernel, LANES, Level, Simd, lanes, load, store_new};
+use crate::shared::Shared;
+use crate::simd::{Kernel, LANES, Level, Simd, lanes, load, store_new};
+use crate::uninit::filled;
 
 /// Channels whose four phases fill a vector, and the floats of their weight.
 const CHANNELS: usize = LANES / 4;
@@ -22,14 +22,14 @@ const GROUP: usize = CHANNELS * 16;
 
 /// The planes of a weight under each scheme, computed when they are first needed.
 ///
-/// They are kept for as long as the weight stays the same: a training step uses them up to six times.
+/// They hold for as long as the weight does not change: a training step uses them up to six times.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct WeightCache {
     f22: OnceLock<Vec<f32>>,
     f42: OnceLock<Vec<f32>>,
 }
 
-impl Kept {
+impl WeightCache {
     /// The planes under F(2,2).
     pub(super) fn f22(&self, shape: ConvShape, weight: &[f32]) -> &[f32] {
         self.f22.get_or_init(|| planes::<2, 3, F22>(shape, weight))
@@ -51,7 +51,7 @@ fn planes<const M: usize, const P: usize, F: Scheme<M, P>>(shape: ConvShape, wei
         });
     };
     // SAFETY: each output's task writes its row in every plane.
-    unsafe { fresh(layout.len(P * P), fill) }
+    unsafe { filled(layout.len(P * P), fill) }
 }
 
 /// The adjoint of [`planes`]: adds `B^T u B` to a weight's gradient.

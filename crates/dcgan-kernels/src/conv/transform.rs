@@ -15,9 +15,9 @@ use std::mem::MaybeUninit;
 use super::ConvShape;
 use super::planes::Planes;
 use super::scheme::{Scheme, both_ways};
-use crate::kernels::fresh::written;
-use crate::kernels::shared::Shared;
-use crate::kernels::simd::{Kernel, LANES, Simd, Vector, load, store, store_new};
+use crate::shared::Shared;
+use crate::simd::{Kernel, LANES, Simd, Vector, load, store, store_new};
+use crate::uninit::written;
 
 /// Does something for each group of sixteen images of some: `|first image, number of images|`. The body is
 /// compiled twice, for groups of sixteen and for the rest.

@@ -72,10 +72,10 @@ fn defined(shape: ConvShape, [large, small, weight]: [&[f32]; 3]) -> [Vec<f64>; 
 
 /// The same by a method.
 fn computed(shape: ConvShape, method: Method, [large, small, weight]: [&[f32]; 3]) -> [Vec<f32>; 3] {
-    let with_kept = Weight { values: weight, kept: &Kept::default() };
+    let with_cache = Weight { values: weight, cache: &WeightCache::default() };
     let mut gradient = vec![1.0; weight.len()];
     weight_gradient(shape, method, large, small, &mut gradient);
-    [forward(shape, method, large, with_kept), input_gradient(shape, method, small, with_kept), gradient]
+    [forward(shape, method, large, with_cache), input_gradient(shape, method, small, with_cache), gradient]
 }
 
 #[test]

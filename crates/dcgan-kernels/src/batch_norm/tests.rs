@@ -6,6 +6,7 @@ use super::*;
 
 const SCALE: [f32; 3] = [0.9, 1.3, -0.4];
 const BIAS: [f32; 3] = [0.1, -0.2, 0.3];
+const EPS: f32 = 1e-5;
 
 fn random(count: usize, seed: u64) -> Vec<f32> {
     let mut rng = Rng::new(seed);
@@ -15,7 +16,7 @@ fn random(count: usize, seed: u64) -> Vec<f32> {
 fn activate(activation: Activation, x: f64) -> f64 {
     match activation {
         Activation::Relu => x.max(0.0),
-        Activation::LeakyRelu => x.max(x * f64::from(dcgan_core::spec::LEAKY_SLOPE)),
+        Activation::LeakyRelu(slope) => x.max(x * f64::from(slope)),
         Activation::Tanh => x.tanh(),
     }
 }
@@ -24,15 +25,17 @@ fn activate(activation: Activation, x: f64) -> f64 {
 fn defined(row: &[f64], c: usize, activation: Activation) -> Vec<f64> {
     let mean = row.iter().sum::<f64>() / row.len() as f64;
     let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / row.len() as f64;
-    let deviation = (variance + f64::from(BATCH_NORM_EPS)).sqrt();
+    let deviation = (variance + f64::from(EPS)).sqrt();
     let (scale, bias) = (f64::from(SCALE[c]), f64::from(BIAS[c]));
     row.iter().map(|x| activate(activation, (x - mean) / deviation * scale + bias)).collect()
 }
 
 #[test]
 fn values_and_gradients_are_the_definition_at_every_level() {
-    let norm = Norm { scale: &SCALE, bias: &BIAS };
-    for (row, activation) in [(7, Activation::Tanh), (33, Activation::Relu), (1500, Activation::LeakyRelu)] {
+    let norm = Norm { scale: &SCALE, bias: &BIAS, eps: EPS };
+    for (row, activation) in
+        [(7, Activation::Tanh), (33, Activation::Relu), (1500, Activation::LeakyRelu(0.2))]
+    {
         let (maps, direction) = (random(3 * row, 1), random(3 * row, 2));
         for level in Level::available() {
             let (out, moments) = level.force(|| train(&maps, norm, activation));

@@ -2,7 +2,7 @@
 
 use std::sync::Once;
 
-use super::shared::Shared;
+use crate::shared::Shared;
 
 /// Groups of six columns of a product's first factor (as `gemm` sees it) from which it copies the other.
 const PACKING: usize = 1024;

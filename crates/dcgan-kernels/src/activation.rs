@@ -1,48 +1,47 @@
-//! Activations: their values, and their derivatives from the values.
+//! Activation functions and their derivatives, computed from the function's values.
 
-use dcgan_core::spec::LEAKY_SLOPE;
 use rayon::prelude::*;
 
-use super::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
+use crate::simd::{Kernel, LANES, Level, Simd, Vector, load, store};
 
-/// Floats that a task takes.
+/// Floats a task.
 const TASK: usize = 16 * 1024;
 
-/// What is applied to each value after a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The function that follows a convolution, applied to each value.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
     /// `max(x, 0)`.
     Relu,
-    /// `x` above zero, 0.2 times `x` below ([`LEAKY_SLOPE`]).
-    LeakyRelu,
+    /// `x` above zero, `slope * x` below; the field is the slope.
+    LeakyRelu(f32),
     /// The hyperbolic tangent.
     Tanh,
 }
 
 impl Activation {
-    /// The values at `x`; not a number stays so, that a run that diverged shows it.
+    /// The values at `x`. NaN stays NaN, so that a run that diverged shows it.
     #[inline(always)]
     pub(super) fn value<S: Simd>(self, simd: S, x: S::V) -> S::V {
         match self {
             Self::Relu => x.select_positive(x, simd.splat(0.0)),
-            Self::LeakyRelu => x.select_positive(x, x * simd.splat(LEAKY_SLOPE)),
+            Self::LeakyRelu(slope) => x.select_positive(x, x * simd.splat(slope)),
             Self::Tanh => tanh(simd, x),
         }
     }
 
-    /// The derivatives where the values are `y`; at the kink of the first two, as PyTorch, the one from below.
+    /// The derivatives where the values are `y`. At the kink of ReLU and LeakyReLU it is the left one, as in PyTorch.
     #[inline(always)]
     pub(super) fn derivative_at_value<S: Simd>(self, simd: S, y: S::V) -> S::V {
         let one = simd.splat(1.0);
         match self {
             Self::Relu => y.select_positive(one, simd.splat(0.0)),
-            Self::LeakyRelu => y.select_positive(one, simd.splat(LEAKY_SLOPE)),
+            Self::LeakyRelu(slope) => y.select_positive(one, simd.splat(slope)),
             Self::Tanh => one - y * y,
         }
     }
 }
 
-/// Beyond this, `tanh` is 1 in `f32`.
+/// From here on `tanh` is 1 in `f32`.
 const SATURATION: f32 = 9.1;
 /// Odd coefficients of the numerator and even ones of the denominator of a minimax approximation of `tanh`
 /// below 7.9, the highest first: those of Eigen's `generic_fast_tanh_float`.
@@ -151,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_stays_so() {
-        for activation in [Activation::Relu, Activation::LeakyRelu, Activation::Tanh] {
+    fn nan_stays_nan() {
+        for activation in [Activation::Relu, Activation::LeakyRelu(0.2), Activation::Tanh] {
             for level in Level::available() {
                 let mut values = [f32::NAN; 19];
                 level.force(|| activate(&mut values, activation));
@@ -165,7 +164,7 @@ mod tests {
     fn kinks_and_slopes_are_pytorchs() {
         for level in Level::available() {
             for (activation, at_minus_one, below) in
-                [(Activation::Relu, 0.0, 0.0), (Activation::LeakyRelu, -LEAKY_SLOPE, LEAKY_SLOPE)]
+                [(Activation::Relu, 0.0, 0.0), (Activation::LeakyRelu(0.2), -0.2, 0.2)]
             {
                 let (mut values, mut gradient) = ([-1.0, 0.0, 2.0], [1.0; 3]);
                 level.force(|| {

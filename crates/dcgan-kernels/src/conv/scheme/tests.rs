@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernels::simd::{Kernel, LANES, Level, Vector};
+use crate::simd::{Kernel, LANES, Level, Vector};
 
 /// A matrix as it acts, found from the columns of the identity.
 fn entries<M: Matrix<C, R>, const R: usize, const C: usize>(level: Level) -> [[f32; C]; R] {
