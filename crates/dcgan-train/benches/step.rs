@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use dcgan_core::rng::Rng;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Four};
+use dcgan_kernels::recycler::Recycler;
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::architecture;
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::gan::{Gan, GanConfig};
-use dcgan_kernels::recycler::Recycler;
 use dcgan_train::native::Native;
 use dfdx::tensor::Cpu;
 
@@ -65,18 +66,26 @@ fn steps<A: Architecture>(batch: usize) -> impl FnMut() -> Duration {
     }
 }
 
+architecture!(Width8: 100 => 64 32 16 8 => 3);
+architecture!(Width16: 100 => 128 64 32 16 => 3);
+architecture!(Width32: 100 => 256 128 64 32 => 3);
+architecture!(Width48: 100 => 384 192 96 48 => 3);
+architecture!(Width64: 100 => 512 256 128 64 => 3);
+architecture!(Width96: 100 => 768 384 192 96 => 3);
+architecture!(Width128: 100 => 1024 512 256 128 => 3);
+
 /// dcgan64 at other widths, for the cost against these.
 fn widths(criterion: &mut Criterion) {
     fn width<A: Architecture>(criterion: &mut Criterion, name: &'static str) {
         Steps { criterion, batch: 128, threads: 2 }.run::<A>(name);
     }
-    width::<Four<100, 64, 1024, 32, 16, 8, 3>>(criterion, "width 8");
-    width::<Four<100, 128, 2048, 64, 32, 16, 3>>(criterion, "width 16");
-    width::<Four<100, 256, 4096, 128, 64, 32, 3>>(criterion, "width 32");
-    width::<Four<100, 384, 6144, 192, 96, 48, 3>>(criterion, "width 48");
-    width::<Four<100, 512, 8192, 256, 128, 64, 3>>(criterion, "width 64");
-    width::<Four<100, 768, 12288, 384, 192, 96, 3>>(criterion, "width 96");
-    width::<Four<100, 1024, 16384, 512, 256, 128, 3>>(criterion, "width 128");
+    width::<Width8>(criterion, "width 8");
+    width::<Width16>(criterion, "width 16");
+    width::<Width32>(criterion, "width 32");
+    width::<Width48>(criterion, "width 48");
+    width::<Width64>(criterion, "width 64");
+    width::<Width96>(criterion, "width 96");
+    width::<Width128>(criterion, "width 128");
 }
 
 fn main() {

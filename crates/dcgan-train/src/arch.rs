@@ -3,11 +3,11 @@
 //! To add one, add a line to the table at the end.
 
 use dcgan_core::spec::BASE_SIDE;
-use dcgan_core::{DiscriminatorSpec, GeneratorSpec};
-use dfdx::shapes::{Const, Shape};
+use dcgan_core::{DiscriminatorSpec, GeneratorSpec, NetworkSpec};
+use dfdx::shapes::Shape;
 
-use crate::engine::{Engine, FeatureShape, MapShape};
-use crate::layers::{Down, Head, Layer, Project, Stem, ToImage, Up};
+use crate::engine::{Engine, FeatureShape};
+use crate::layers::Layer;
 
 /// A pair of networks whose sizes are known to the compiler.
 pub trait Architecture: 'static {
@@ -51,99 +51,81 @@ pub trait Architecture: 'static {
     }
 }
 
-/// Three stages, images of 32x32: latents of `Z` numbers, maps of `A`, `B` and `C` channels.
+/// Declares a type that is an [`Architecture`]: `Name: latent => widths of the generator's stages => image channels`.
 ///
-/// `F` has to be `A * 16`, the values of the first map, which stable Rust cannot compute in a type.
+/// There is a stage for each width, and each doubles the side from 4 on. The compiler computes the sides and the features
+/// of the linear layers.
 ///
 /// ```
-/// use dcgan_train::{arch::Three, gan::{Gan, GanConfig}, native::Native};
-/// let gan = Gan::<Three<100, 64, 1024, 32, 16, 3>, Native>::new(&Default::default(), GanConfig::default(), 0);
+/// use dcgan_train::{architecture, arch::Architecture, gan::{Gan, GanConfig}, native::Native};
+///
+/// architecture!(Small: 100 => 64 32 16 => 3);
+/// assert_eq!(Small::SIDE, 32);
+/// let gan = Gan::<Small, Native>::new(&Default::default(), GanConfig::default(), 0);
 /// # assert!(gan.is_ok());
 /// ```
-///
-/// Another number does not compile:
-///
-/// ```compile_fail,E0080
-/// # use dcgan_train::{arch::Three, gan::{Gan, GanConfig}, native::Native};
-/// let gan = Gan::<Three<100, 64, 1000, 32, 16, 3>, Native>::new(&Default::default(), GanConfig::default(), 0);
-/// ```
-pub struct Three<
-    const Z: usize,
-    const A: usize,
-    const F: usize,
-    const B: usize,
-    const C: usize,
-    const CHANNELS: usize,
->;
+#[macro_export]
+macro_rules! architecture {
+    ($(#[$attribute:meta])* $visibility:vis $name:ident: $latent:literal => $first:literal $($width:literal)* => $channels:literal) => {
+        $(#[$attribute])*
+        $visibility struct $name;
 
-/// Four stages, images of 64x64: latents of `Z` numbers, maps of `A`, `B`, `C` and `D` channels.
-///
-/// `F` has to be `A * 16`, as in [`Three`].
-pub struct Four<
-    const Z: usize,
-    const A: usize,
-    const F: usize,
-    const B: usize,
-    const C: usize,
-    const D: usize,
-    const CHANNELS: usize,
->;
+        impl $crate::arch::Architecture for $name {
+            const LATENT: usize = $latent;
+            const WIDTHS: &'static [usize] = &[$first $(, $width)*];
+            const CHANNELS: usize = $channels;
 
-impl<const Z: usize, const A: usize, const F: usize, const B: usize, const C: usize, const CHANNELS: usize>
-    Architecture for Three<Z, A, F, B, C, CHANNELS>
-{
-    const LATENT: usize = Z;
-    const WIDTHS: &'static [usize] = &[A, B, C];
-    const CHANNELS: usize = CHANNELS;
+            type Latents = $crate::engine::FeatureShape<$latent>;
+            type Images = $crate::engine::MapShape<$channels, { 4 << [$first $(, $width)*].len() }>;
+            type Generator<E: $crate::engine::Engine> = (
+                $crate::layers::Project<$latent, $first, 4, { $first * 16 }, E>,
+                $crate::generator_stages!(E, 4, $first $($width)* => $channels),
+            );
+            type Discriminator<E: $crate::engine::Engine> = $crate::discriminator_stages!(
+                E, 4, $crate::layers::Head<$first, 4, { $first * 16 }, E>, $first $($width)* => $channels
+            );
 
-    type Latents = FeatureShape<Z>;
-    type Images = MapShape<CHANNELS, 32>;
-    type Generator<E: Engine> =
-        (Project<Z, A, 4, F, E>, (Up<A, B, 4, 8, E>, (Up<B, C, 8, 16, E>, ToImage<C, CHANNELS, 16, 32, E>)));
-    type Discriminator<E: Engine> =
-        (Stem<CHANNELS, C, 32, 16, E>, (Down<C, B, 16, 8, E>, (Down<B, A, 8, 4, E>, Head<A, 4, F, E>)));
+            fn latents(batch: usize) -> Self::Latents {
+                (::dfdx::shapes::Const, batch)
+            }
 
-    fn latents(batch: usize) -> Self::Latents {
-        (Const, batch)
-    }
-
-    fn images(batch: usize) -> Self::Images {
-        (Const, Const, Const, batch)
-    }
+            fn images(batch: usize) -> Self::Images {
+                (::dfdx::shapes::Const, ::dfdx::shapes::Const, ::dfdx::shapes::Const, batch)
+            }
+        }
+    };
 }
 
-impl<
-    const Z: usize,
-    const A: usize,
-    const F: usize,
-    const B: usize,
-    const C: usize,
-    const D: usize,
-    const CHANNELS: usize,
-> Architecture for Four<Z, A, F, B, C, D, CHANNELS>
-{
-    const LATENT: usize = Z;
-    const WIDTHS: &'static [usize] = &[A, B, C, D];
-    const CHANNELS: usize = CHANNELS;
+/// The generator's stages from the map of this side on: `engine, side, widths => image channels`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! generator_stages {
+    ($engine:ty, $side:expr, $last:literal => $channels:literal) => {
+        $crate::layers::ToImage<$last, $channels, { $side }, { $side * 2 }, $engine>
+    };
+    ($engine:ty, $side:expr, $width:literal $next:literal $($rest:literal)* => $channels:literal) => {
+        (
+            $crate::layers::Up<$width, $next, { $side }, { $side * 2 }, $engine>,
+            $crate::generator_stages!($engine, $side * 2, $next $($rest)* => $channels),
+        )
+    };
+}
 
-    type Latents = FeatureShape<Z>;
-    type Images = MapShape<CHANNELS, 64>;
-    type Generator<E: Engine> = (
-        Project<Z, A, 4, F, E>,
-        (Up<A, B, 4, 8, E>, (Up<B, C, 8, 16, E>, (Up<C, D, 16, 32, E>, ToImage<D, CHANNELS, 32, 64, E>))),
-    );
-    type Discriminator<E: Engine> = (
-        Stem<CHANNELS, D, 64, 32, E>,
-        (Down<D, C, 32, 16, E>, (Down<C, B, 16, 8, E>, (Down<B, A, 8, 4, E>, Head<A, 4, F, E>))),
-    );
-
-    fn latents(batch: usize) -> Self::Latents {
-        (Const, batch)
-    }
-
-    fn images(batch: usize) -> Self::Images {
-        (Const, Const, Const, batch)
-    }
+/// The discriminator's stages, put in front of the layers that follow the map of this side:
+/// `engine, side, layers, widths => image channels`, the widths in the generator's order.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! discriminator_stages {
+    ($engine:ty, $side:expr, $following:ty, $last:literal => $channels:literal) => {
+        ($crate::layers::Stem<$channels, $last, { $side * 2 }, { $side }, $engine>, $following)
+    };
+    ($engine:ty, $side:expr, $following:ty, $width:literal $next:literal $($rest:literal)* => $channels:literal) => {
+        $crate::discriminator_stages!(
+            $engine, $side * 2,
+            ($crate::layers::Down<$next, $width, { $side * 2 }, { $side }, $engine>, $following),
+            $next $($rest)* => $channels
+        )
+    };
 }
 
 /// A computation that is compiled for each architecture of the table.
@@ -156,34 +138,46 @@ pub trait ForArchitecture {
 }
 
 macro_rules! table {
-    ($($name:literal $variant:ident = $architecture:ty, $about:literal;)*) => {
+    ($($name:literal $type:ident: $latent:literal => $($width:literal)+ => $channels:literal, $about:literal;)*) => {
+        $(architecture!(#[doc = $about] pub $type: $latent => $($width)+ => $channels);)*
+
         /// The architectures that the programs know, by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
         pub enum Arch {
-            $(#[doc = $about] #[value(name = $name)] $variant,)*
+            $(#[doc = $about] #[value(name = $name)] $type,)*
         }
 
         impl Arch {
-            /// All of them, in the order of the table.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
+            /// All architectures, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$type),*];
 
-            /// Its name, such as `dcgan64`.
+            /// The name, such as `dcgan64`.
             pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
+                match self { $(Self::$type => $name,)* }
+            }
+
+            /// The generator and the discriminator as data.
+            pub fn specs(self) -> [NetworkSpec; 2] {
+                match self {
+                    $(Self::$type => [
+                        NetworkSpec::Generator($type::generator($name)),
+                        NetworkSpec::Discriminator($type::discriminator($name)),
+                    ],)*
+                }
             }
 
             /// Runs a computation with this architecture's types.
             pub fn run<F: ForArchitecture>(self, computation: F) -> F::Output {
-                match self { $(Self::$variant => computation.run::<$architecture>($name),)* }
+                match self { $(Self::$type => computation.run::<$type>($name),)* }
             }
         }
     };
 }
 
 table! {
-    "dcgan64" Dcgan64 = Four<100, 512, 8192, 256, 128, 64, 3>, "64x64, colour: the reference network";
-    "dcgan64-small" Dcgan64Small = Four<100, 128, 2048, 64, 32, 16, 3>, "64x64, colour, a quarter of the widths";
-    "dcgan32" Dcgan32 = Three<100, 256, 4096, 128, 64, 3>, "32x32, colour";
-    "dcgan32-small" Dcgan32Small = Three<100, 64, 1024, 32, 16, 3>, "32x32, colour, a quarter of the widths";
-    "dcgan32-gray" Dcgan32Gray = Three<100, 256, 4096, 128, 64, 1>, "32x32, gray";
+    "dcgan64" Dcgan64: 100 => 512 256 128 64 => 3, "64x64, colour: the reference network";
+    "dcgan64-small" Dcgan64Small: 100 => 128 64 32 16 => 3, "64x64, colour, a quarter of the widths";
+    "dcgan32" Dcgan32: 100 => 256 128 64 => 3, "32x32, colour";
+    "dcgan32-small" Dcgan32Small: 100 => 64 32 16 => 3, "32x32, colour, a quarter of the widths";
+    "dcgan32-gray" Dcgan32Gray: 100 => 256 128 64 => 1, "32x32, gray";
 }

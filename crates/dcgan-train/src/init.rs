@@ -78,14 +78,15 @@ mod tests {
     use dcgan_core::TensorData;
 
     use super::*;
-    use crate::arch::{Architecture, Three};
+    use crate::arch::Architecture;
+    use crate::architecture;
     use crate::native::Native;
     use crate::state::state_dict;
 
     /// Radford et al. (2015), section 4: all weights N(0, 0.02); the reference program has N(1, 0.02) for BatchNorm.
     #[test]
     fn weights_have_the_distributions_of_the_paper() {
-        type Wide = Three<100, 64, 1024, 64, 64, 3>;
+        architecture!(Wide: 100 => 64 64 64 => 3);
         let mut generator: <Wide as Architecture>::Generator<Native> =
             initialised::<Native, _>(&Cpu::default(), 5, GENERATOR).unwrap();
         for (name, data) in state_dict::<Native, _>(&mut generator) {

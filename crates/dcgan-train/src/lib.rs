@@ -13,6 +13,7 @@
 //! - [`config_file`]: a run's settings as a file
 //! - [`progress`]: what people see of it while it goes on; [`plot`]: the picture of its losses, smoothed by a
 //!   [`moving_average`]
+//! - [`summary`]: the table that `describe` prints
 //! - [`init`], [`state`], [`sampler`]: new networks, saved ones, and their images
 //! - [`ema`], [`recalibrate`]: the mean of a generator's weights, and BatchNorm's statistics for any weights
 
@@ -49,5 +50,6 @@ pub mod recalibrate;
 pub mod sampler;
 pub mod schedule;
 pub mod state;
+pub mod summary;
 pub mod tensorboard;
 pub mod trainer;

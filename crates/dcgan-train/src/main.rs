@@ -10,8 +10,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use dcgan_core::choice::{self, Choice};
-use dcgan_core::{atomic, grid, latent};
+use dcgan_core::{Checkpoint, atomic, grid, latent};
 use dcgan_kernels::recycler::Recycler;
+use dcgan_train::arch::Arch;
 use dcgan_train::config::{DeviceKind, Precision, TrainConfig, whole};
 use dcgan_train::config_file;
 use dcgan_train::device::{self, OnDevice};
@@ -22,6 +23,7 @@ use dcgan_train::interrupt::Interrupt;
 use dcgan_train::progress::Progress;
 use dcgan_train::recalibrate::{self, recalibrate_checkpoint};
 use dcgan_train::sampler::sample_checkpoint;
+use dcgan_train::summary::Summary;
 use dcgan_train::trainer::{Ending, Outcome, train_until};
 
 /// A step's maps come and go in large blocks.
@@ -61,6 +63,21 @@ enum Command {
     /// Those of training belong to weights that have changed since, which shows in the images: with new ones, a
     /// generator draws as it does in training, but each image depends on its own latent alone.
     Recalibrate(RecalibrateArgs),
+    /// Prints the layers of an architecture's networks, or of a saved one: shapes, parameters, multiply-adds
+    Describe(DescribeArgs),
+}
+
+#[derive(clap::Args)]
+struct DescribeArgs {
+    /// The architecture
+    #[arg(long, default_value = "dcgan64", conflicts_with = "checkpoint")]
+    arch: Arch,
+    /// A network that dcgan-train saved, or a run's folder of checkpoints
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Print JSON: an array of networks, each with its layers
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -148,6 +165,7 @@ fn run(cli: Cli, settings: &str) -> anyhow::Result<ExitCode> {
     match cli.command {
         Some(Command::Sample(args)) => args.machine.run(Sample(&args)),
         Some(Command::Recalibrate(args)) => args.machine.run(Recalibrate(&args)),
+        Some(Command::Describe(args)) => describe(&args),
         None => cli.machine.run(Train { config: &cli.train, quiet: cli.quiet, settings }),
     }
 }
@@ -159,6 +177,22 @@ impl Machine {
         pool.context("cannot start the threads of --threads")?;
         device::run(self.device, self.precision, work)?
     }
+}
+
+/// Prints the networks of `dcgan-train describe`.
+fn describe(args: &DescribeArgs) -> anyhow::Result<ExitCode> {
+    let specs = match &args.checkpoint {
+        Some(path) => vec![Checkpoint::load(&choice::choose(path)?.path)?.spec],
+        None => args.arch.specs().into(),
+    };
+    let networks: Vec<_> = specs.into_iter().map(Summary::new).collect();
+    let text = if args.json {
+        serde_json::to_string_pretty(&networks).context("cannot write the networks as JSON")?
+    } else {
+        networks.iter().map(Summary::to_string).collect::<Vec<_>>().join("\n")
+    };
+    writeln!(io::stdout(), "{}", text.trim_end()).context("cannot print the networks")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 struct Train<'a> {

@@ -75,6 +75,7 @@ fn help_says_what_each_flag_does() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help_sample", &["sample", "--help"]),
+        ("help_describe", &["describe", "--help"]),
         ("help_recalibrate", &["recalibrate", "--help"]),
     ] {
         let output = program(&folder).args(arguments).output().unwrap();
@@ -406,4 +407,27 @@ fn a_wrong_checkpoint_is_named_and_the_old_picture_kept() {
         ["sample", "--checkpoint", "checkpoints/generator_final.safetensors", "--output", "outputs"];
     fails(&folder, &to_folder, 1, &["cannot write", "outputs"]);
     assert_eq!(bytes(&folder, "generated.png"), b"old");
+}
+
+#[test]
+fn describe_counts_what_a_checkpoint_holds() {
+    let folder = TempDir::new().unwrap();
+    train(&folder, &["--spectral-norm"]);
+    let output = program(&folder)
+        .args(["describe", "--checkpoint", "checkpoints/discriminator_final.safetensors", "--json"])
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let network = &json[0];
+    assert_eq!((&network["network"], &network["spectral_norm"]), (&"discriminator".into(), &true.into()));
+    let path = folder.path().join("checkpoints/discriminator_final.safetensors");
+    let bytes = fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let is_trained =
+        |name: &str| [".weight", ".weight_orig", ".bias"].iter().any(|part| name.ends_with(part));
+    let trained = file.tensors().into_iter().filter(|(name, _)| is_trained(name));
+    let count: usize = trained.map(|(_, view)| view.shape().iter().product::<usize>()).sum();
+    assert_eq!(network["parameters"], count);
+    fails(&folder, &["describe", "--checkpoint", "nothing"], 1, &["nothing", "No such file"]);
+    fails(&folder, &["describe", "--arch", "dcgan64", "--checkpoint", "x"], 2, &["--checkpoint"]);
 }

@@ -11,7 +11,8 @@ use dcgan_kernels::augment::{ImagesShape, backward, forward};
 use dcgan_kernels::batch_norm::{self, Moments, Norm};
 use dcgan_kernels::conv::{self, ConvShape, Method, Weight, WeightCache};
 use dcgan_kernels::norm;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::architecture;
 use dcgan_train::augment::{self, Policy};
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::cuda::augment::Changes;
@@ -296,7 +297,7 @@ fn factors_in_16_bits_train_nearly_alike() {
 
 /// Those of both networks in six steps.
 fn losses<E: Engine<Device = Cpu>>() -> Vec<f32> {
-    type Tiny = Three<5, 8, 128, 6, 4, 3>;
+    architecture!(Tiny: 5 => 8 6 4 => 3);
     let (device, mut rng) = (Cpu::default(), Rng::new(9));
     let mut gan = Gan::<Tiny, E>::new(&device, GanConfig::default(), 4).unwrap();
     let mut step = || {

@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use dcgan_core::rng::Rng;
-use dcgan_train::arch::Three;
+use dcgan_train::architecture;
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::cuda::Fused;
 use dcgan_train::gan::{Gan, GanConfig, StepStats};
@@ -14,7 +14,7 @@ use emulator::Emulated;
 
 mod emulator;
 
-type Tiny = Three<5, 8, 128, 6, 4, 3>;
+architecture!(Tiny: 5 => 8 6 4 => 3);
 type Engine = Fused<Emulated>;
 
 /// Three steps, the last with a batch of one.

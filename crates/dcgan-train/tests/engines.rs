@@ -1,8 +1,11 @@
 //! The native engine, the CUDA one and the portable one, dfdx's own operations, agree on random inputs.
 
+use std::collections::BTreeMap;
+
 use dcgan_core::TensorData;
 use dcgan_core::rng::Rng;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::architecture;
 use dcgan_train::batch::{images_from_bytes, images_to_array, latents_from_array, random_latents};
 use dcgan_train::engine::{Engine, Grads, MapShape, Wanted};
 use dcgan_train::gan::{Gan, GanConfig};
@@ -19,9 +22,11 @@ mod emulator;
 type Reference = Portable<Cpu>;
 #[cfg(target_os = "linux")]
 type Cuda = dcgan_train::cuda::Fused<emulator::Emulated>;
-type Tiny = Three<5, 8, 128, 6, 4, 3>;
-/// Wide enough for Winograd's schemes.
-type Wide = Three<5, 32, 512, 24, 16, 3>;
+architecture!(Tiny: 5 => 8 6 4 => 3);
+architecture!(
+    /// Wide enough for Winograd's schemes.
+    Wide: 5 => 32 24 16 => 3
+);
 
 fn assert_close(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
@@ -245,4 +250,32 @@ fn images_go_to_tensors_and_back_upright() {
     let latents = dcgan_core::latent::latents(0, 2, 5);
     let tensor = latents_from_array::<Tiny, Native>(&device, latents.view()).unwrap();
     assert_eq!(tensor[[4, 1]], latents[[1, 4]]);
+}
+
+/// Builds an architecture's networks, whose state dicts have to be the lists of their specs.
+struct Built;
+
+impl ForArchitecture for Built {
+    type Output = [BTreeMap<String, Vec<usize>>; 2];
+
+    fn run<A: Architecture>(self, _: &'static str) -> Self::Output {
+        let mut gan = Gan::<A, Native>::new(&Cpu::default(), GanConfig::default(), 0).unwrap();
+        [gan.generator_state(), gan.discriminator_state()].map(|state| {
+            let shape = |data: &TensorData| match data {
+                TensorData::F32(values) => values.shape().to_vec(),
+                TensorData::Count(_) => Vec::new(),
+            };
+            state.iter().map(|(name, data)| (name.clone(), shape(data))).collect()
+        })
+    }
+}
+
+#[test]
+fn the_types_of_every_architecture_are_the_layers_of_its_specs() {
+    for arch in Arch::ALL {
+        let listed = arch.specs().map(|spec| {
+            spec.tensors().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect::<BTreeMap<_, _>>()
+        });
+        assert_eq!(arch.run(Built), listed, "{}", arch.name());
+    }
 }

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dcgan_core::TensorData;
 use dcgan_core::rng::Rng;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture, Three};
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::architecture;
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::config::Precision;
 use dcgan_train::cuda::Fused;
@@ -19,7 +20,7 @@ use dcgan_train::sampler::sample;
 use dcgan_train::state::{self, StateDict};
 use dfdx::tensor::{Cpu, Cuda};
 
-type Tiny = Three<5, 8, 128, 6, 4, 3>;
+architecture!(Tiny: 5 => 8 6 4 => 3);
 type OnGpu = Fused<Gpu>;
 
 /// The GPU, if there is one, for one test at a time.

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use dcgan_core::TensorData;
 use dcgan_core::rng::Rng;
 use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
-use dcgan_train::arch::Three;
+use dcgan_train::architecture;
 use dcgan_train::batch::{images_from_bytes, random_latents};
 use dcgan_train::gan::{Gan, GanConfig};
 use dcgan_train::native::Native;
 use dcgan_train::state::{self, StateDict};
 use dfdx::prelude::*;
 
-type Wide = Three<5, 32, 512, 24, 16, 3>;
+architecture!(Wide: 5 => 32 24 16 => 3);
 const BATCH: usize = 2;
 const STEP: f64 = 1e-6;
 /// Of the largest gradient of the same tensor.

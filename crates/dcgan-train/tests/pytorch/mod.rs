@@ -6,15 +6,18 @@
 use std::collections::BTreeMap;
 
 use dcgan_core::TensorData;
-use dcgan_train::arch::{Architecture, Three};
+use dcgan_train::arch::Architecture;
+use dcgan_train::architecture;
 use dcgan_train::batch::{images_from_bytes, latents_from_array};
 use dcgan_train::engine::{Array, Engine};
 use dcgan_train::state::StateDict;
 use ndarray::{Array2, ArrayD, Axis, Ix3};
 use safetensors::{Dtype, SafeTensors};
 
-/// The network of the scripts.
-pub type Tiny = Three<4, 8, 128, 6, 4, 3>;
+architecture!(
+    /// The network of the scripts.
+    pub Tiny: 4 => 8 6 4 => 3
+);
 
 /// A script's file.
 pub struct Reference(BTreeMap<String, TensorData>, BTreeMap<String, Vec<u8>>);

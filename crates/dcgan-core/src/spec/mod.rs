@@ -1,5 +1,11 @@
 //! An architecture as plain data: enough to name every tensor of a network and to rebuild it.
+//!
+//! A spec has the sizes that tell one network from another; its [`Layer`]s follow from them, and from the layers the names
+//! and shapes of the state dict, the number of parameters and the exported graph.
 
+mod layer;
+
+pub use layer::{Convolution, Layer, Operation};
 use serde::{Deserialize, Serialize};
 
 /// Side of the first feature map of every generator and of the last one of every discriminator.
@@ -83,19 +89,6 @@ impl GeneratorSpec {
         let outputs = self.widths.iter().skip(1).copied().chain([self.channels]);
         self.widths.iter().copied().zip(outputs)
     }
-
-    /// Every tensor of the state dict, in the order of the forward pass.
-    pub fn tensors(&self) -> Vec<TensorSpec> {
-        let features = self.widths[0] * BASE_SIDE * BASE_SIDE;
-        let mut list = linear(features, self.latent);
-        for (index, (input, output)) in (1..).zip(self.stages()) {
-            list.push(tensor(format!("tconv{index}.weight"), &[input, output, KERNEL, KERNEL]));
-            if index < self.widths.len() {
-                list.extend(batch_norm(index, output));
-            }
-        }
-        list
-    }
 }
 
 impl DiscriminatorSpec {
@@ -109,39 +102,27 @@ impl DiscriminatorSpec {
         let inputs = [self.channels].into_iter().chain(self.widths.iter().copied());
         inputs.zip(self.widths.iter().copied())
     }
-
-    /// Every tensor of the state dict, in the order of the forward pass.
-    pub fn tensors(&self) -> Vec<TensorSpec> {
-        let mut list = Vec::new();
-        for (index, (input, output)) in (1..).zip(self.stages()) {
-            list.extend(self.weight(&format!("conv{index}"), &[output, input, KERNEL, KERNEL]));
-            if index > 1 {
-                list.extend(batch_norm(index, output));
-            }
-        }
-        let last = self.widths[self.widths.len() - 1];
-        list.extend(self.weight("fc", &[1, last * BASE_SIDE * BASE_SIDE]));
-        list.push(tensor("fc.bias".into(), &[1]));
-        list
-    }
-
-    /// The tensors that a layer's weight consists of.
-    fn weight(&self, layer: &str, shape: &[usize]) -> Vec<TensorSpec> {
-        let named = |part: &str, shape: &[usize]| tensor(format!("{layer}.{part}"), shape);
-        if !self.spectral_norm {
-            return vec![named("weight", shape)];
-        }
-        let columns = shape[1..].iter().product();
-        vec![named("weight_orig", shape), named("weight_u", &shape[..1]), named("weight_v", &[columns])]
-    }
 }
 
 impl NetworkSpec {
     /// Every tensor of the state dict, in the order of the forward pass.
     pub fn tensors(&self) -> Vec<TensorSpec> {
+        self.layers().iter().flat_map(Layer::tensors).collect()
+    }
+
+    /// The layers, in the order of the forward pass.
+    pub fn layers(&self) -> Vec<Layer> {
         match self {
-            Self::Generator(spec) => spec.tensors(),
-            Self::Discriminator(spec) => spec.tensors(),
+            Self::Generator(spec) => spec.layers(),
+            Self::Discriminator(spec) => spec.layers(),
+        }
+    }
+
+    /// Shape of one sample that goes in: `[latent]`, or `[channels, side, side]`.
+    pub fn input(&self) -> Vec<usize> {
+        match self {
+            Self::Generator(spec) => vec![spec.latent],
+            Self::Discriminator(spec) => vec![spec.channels, spec.image_size(), spec.image_size()],
         }
     }
 
@@ -177,23 +158,6 @@ impl NetworkSpec {
     }
 }
 
-fn tensor(name: String, shape: &[usize]) -> TensorSpec {
-    TensorSpec { name, shape: shape.to_vec() }
-}
-
-fn linear(outputs: usize, inputs: usize) -> Vec<TensorSpec> {
-    vec![tensor("fc.weight".into(), &[outputs, inputs]), tensor("fc.bias".into(), &[outputs])]
-}
-
-fn batch_norm(index: usize, channels: usize) -> Vec<TensorSpec> {
-    let mut list: Vec<_> = ["weight", "bias", "running_mean", "running_var"]
-        .iter()
-        .map(|part| tensor(format!("bn{index}.{part}"), &[channels]))
-        .collect();
-    list.push(tensor(format!("bn{index}.num_batches_tracked"), &[]));
-    list
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,7 +171,7 @@ mod tests {
             widths: vec![512, 256, 128, 64],
             channels: 3,
         };
-        let list = spec.tensors();
+        let list = NetworkSpec::Generator(spec).tensors();
         let shape = |name: &str| {
             let found = list.iter().find(|tensor| tensor.name == name);
             found.unwrap_or_else(|| panic!("no {name}")).shape.clone()
@@ -227,13 +191,14 @@ mod tests {
         let widths = vec![64, 128, 256, 512];
         let spec =
             DiscriminatorSpec { arch: "dcgan64".into(), widths, channels: 3, ..DiscriminatorSpec::default() };
-        let names: Vec<_> = spec.tensors().into_iter().map(|tensor| tensor.name).collect();
-        assert_eq!(names.len(), 4 + 3 * 5 + 2);
-        assert!(!names.contains(&"bn1.weight".to_owned()));
-        assert!(names.contains(&"bn4.running_mean".to_owned()));
-        assert_eq!(spec.tensors()[0].shape, [64, 3, 4, 4]);
-        assert_eq!(spec.tensors().last().unwrap().shape, [1]);
         assert_eq!(spec.image_size(), 64);
+        let list = NetworkSpec::Discriminator(spec).tensors();
+        let names: Vec<_> = list.iter().map(|tensor| tensor.name.as_str()).collect();
+        assert_eq!(names.len(), 4 + 3 * 5 + 2);
+        assert!(!names.contains(&"bn1.weight"));
+        assert!(names.contains(&"bn4.running_mean"));
+        assert_eq!(list[0].shape, [64, 3, 4, 4]);
+        assert_eq!(list.last().unwrap().shape, [1]);
     }
 
     /// What the same lists once `torch.nn.utils.spectral_norm` was applied to its convolutions and its last layer.
@@ -245,7 +210,7 @@ mod tests {
             channels: 3,
             spectral_norm: true,
         };
-        let list = spec.tensors();
+        let list = NetworkSpec::Discriminator(spec).tensors();
         let shape = |name: &str| list.iter().find(|tensor| tensor.name == name).map(|found| &*found.shape);
         assert_eq!(list.len(), 3 * 3 + 2 * 5 + 4);
         assert_eq!(shape("conv2.weight"), None);
