@@ -38,6 +38,8 @@ pub struct Description {
     pub training: Option<TrainingRecord>,
     /// SHA-256 of the checkpoint file, in hexadecimal, [`metadata::CHECKPOINT`].
     pub checkpoint: Option<String>,
+    /// Settings that the file of weights did not hold, [`metadata::ASSUMPTIONS`].
+    pub assumptions: Option<String>,
     /// Seeds with their images, [`metadata::TEST_VECTORS`].
     pub test_vectors: Vec<TestVector>,
 }
@@ -101,6 +103,7 @@ impl Description {
             layout: text(metadata::LAYOUT),
             training: json(entries, metadata::TRAINING)?,
             checkpoint: text(metadata::CHECKPOINT),
+            assumptions: text(metadata::ASSUMPTIONS),
             test_vectors: test_vectors(entries)?,
         })
     }
@@ -125,6 +128,7 @@ impl Description {
             (metadata::LAYOUT, self.layout.clone()),
             (metadata::TRAINING, written(metadata::TRAINING, self.training.as_ref())?),
             (metadata::CHECKPOINT, self.checkpoint.clone()),
+            (metadata::ASSUMPTIONS, self.assumptions.clone()),
             (metadata::TEST_VECTORS, written(metadata::TEST_VECTORS, vectors)?),
         ];
         Ok(entries.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
@@ -205,6 +209,7 @@ mod tests {
         let image: Vec<f64> = (0..192).map(|index| f64::from(index) / 192.0).collect();
         Description {
             card: Card { name: Some("shapes".into()), license: Some("MIT".into()), ..Card::default() },
+            assumptions: Some("BatchNorm eps 0.8".into()),
             latent_size: Some(100),
             training: Some(TrainingRecord { steps: 7, ..TrainingRecord::default() }),
             test_vectors: vec![TestVector::of(u64::MAX, &image, 1e-3)],

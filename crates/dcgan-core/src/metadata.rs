@@ -23,6 +23,8 @@ pub const VALUE_RANGE: &str = "dcgan.value_range";
 pub const TRAINING: &str = "dcgan.training";
 /// SHA-256 of the checkpoint file, in lower-case hexadecimal.
 pub const CHECKPOINT: &str = "dcgan.checkpoint_sha256";
+/// Settings of the network that its PyTorch state dict did not hold, for people.
+pub const ASSUMPTIONS: &str = "dcgan.assumptions";
 /// What the model is called. This and the four that follow are for people.
 pub const NAME: &str = "dcgan.name";
 /// What it draws, and what it is not for.

@@ -48,6 +48,7 @@ pub(crate) fn describe(network: &Network, config: &ExportConfig) -> Description 
         layout: Some(layout(config).to_owned()),
         training: network.record.clone(),
         checkpoint: network.checkpoint.clone(),
+        assumptions: network.assumptions.clone(),
         ..Description::default()
     };
     match (network.kind, network.input.as_slice()) {

@@ -24,6 +24,26 @@ pub enum ExportError {
         /// Type and shape in the file.
         found: String,
     },
+    /// A BatchNorm without running statistics.
+    #[error(
+        "layer {layer} has no running_mean and running_var: without running statistics (track_running_stats=False, \
+         InstanceNorm2d, or no normalisation) it is not the BatchNorm2d in eval() that the architecture expects"
+    )]
+    Statistics {
+        /// Its name in the state dict.
+        layer: String,
+    },
+    /// A weight that PyTorch computes in a way other than spectral and weight normalisation, or that has no norm.
+    #[error(
+        "tensor {tensor} is parametrised and cannot be folded: {reason}; save the state dict after \
+         torch.nn.utils.parametrize.remove_parametrizations, prune.remove or their like made it a plain weight"
+    )]
+    Parametrization {
+        /// Its name in the state dict.
+        tensor: String,
+        /// What was expected and found.
+        reason: String,
+    },
     /// Images that are neither gray nor of three colours.
     #[error("tensor {tensor} is for images of {found} channels, expected 1 or 3")]
     Channels {

@@ -6,6 +6,7 @@
 
 use dcgan_core::metadata;
 use dcgan_core::spec::{BASE_SIDE, KERNEL, LEAKY_SLOPE};
+use ndarray::Axis;
 
 use crate::error::ExportError;
 use crate::network::{Layer, Network, NetworkKind, Operation};
@@ -17,6 +18,7 @@ const WHOLE: (usize, usize) = (1, 0);
 
 /// From `[latent]` through `[latent, 1, 1]` to the image. PyTorch equivalent: the example's `Generator`.
 pub(crate) fn generator(tensors: &mut Tensors) -> Result<Network, ExportError> {
+    tensors.fold_parametrizations(Axis(1))?;
     // The first transposed convolution doubles nothing.
     let stages = check_stages(last_module(tensors) / 3)?;
     let [latent, mut inputs, ..] = shape(tensors, 0, "F32 [latent, channels, 4, 4]")?;
@@ -42,6 +44,7 @@ pub(crate) fn generator(tensors: &mut Tensors) -> Result<Network, ExportError> {
         arch,
         record: None,
         checkpoint: None,
+        assumptions: None,
         input: vec![latent],
         layers,
     })
@@ -49,7 +52,7 @@ pub(crate) fn generator(tensors: &mut Tensors) -> Result<Network, ExportError> {
 
 /// From the image to one logit. PyTorch equivalent: the example's `Discriminator`.
 pub(crate) fn discriminator(tensors: &mut Tensors) -> Result<Network, ExportError> {
-    tensors.divide_by_spectral_norms()?;
+    tensors.fold_parametrizations(Axis(0))?;
     // The last convolution halves nothing.
     let stages = check_stages(last_module(tensors).saturating_add(1) / 3)?;
     let [_, channels, ..] = shape(tensors, 0, "F32 [outputs, 1 or 3, 4, 4]")?;
@@ -77,7 +80,15 @@ pub(crate) fn discriminator(tensors: &mut Tensors) -> Result<Network, ExportErro
     layers.push(Layer::output(sigmoid, Operation::Sigmoid, metadata::PROBABILITY));
     let side = BASE_SIDE << stages;
     let (kind, arch) = (NetworkKind::Discriminator, format!("pytorch-example{side}"));
-    Ok(Network { kind, arch, record: None, checkpoint: None, input: vec![channels, side, side], layers })
+    Ok(Network {
+        kind,
+        arch,
+        record: None,
+        checkpoint: None,
+        assumptions: None,
+        input: vec![channels, side, side],
+        layers,
+    })
 }
 
 /// Index of the last module with a weight.

@@ -1,7 +1,7 @@
 //! From a trained network to one ONNX file that every runtime takes.
 //!
 //! - [`Network`]: the layers of a generator or a discriminator, read from a checkpoint of dcgan-train or from a PyTorch
-//!   state dict with its names, or those of PyTorch's DCGAN example
+//!   state dict with its names, or those of PyTorch's DCGAN example; [`Assumptions`]: what a state dict does not hold
 //! - [`export_network`], and [`export`] of a checkpoint: a network as a checked [`ModelProto`], in the form that
 //!   [`ExportConfig`] asks for, which says of itself what it is ([`CardConfig`] and all that is known of the network)
 //! - [`check`]: the structural checks that an export makes, for any model of this form
@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod assumptions;
 mod builder;
 mod card;
 mod check;
@@ -45,6 +46,7 @@ mod model;
 mod network;
 mod output;
 mod own;
+mod parametrization;
 mod render;
 mod source;
 mod tensors;
@@ -59,6 +61,7 @@ pub mod onnx {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
 
+pub use assumptions::Assumptions;
 pub use card::CardConfig;
 pub use check::check;
 pub use config::ExportConfig;

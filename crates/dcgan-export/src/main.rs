@@ -11,7 +11,7 @@ use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
 use dcgan_core::{Weights, atomic, choice};
 use dcgan_export::inspect::inspect;
 use dcgan_export::verify::{Tolerance, verify};
-use dcgan_export::{ExportConfig, ModelProto, Network, export_network, parameter_count, triton};
+use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, export_network, parameter_count, triton};
 use prost::Message;
 
 /// Exports a trained generator or discriminator to ONNX
@@ -52,7 +52,8 @@ struct ExportArgs {
     /// (generator_ema_final.safetensors), else generator_final.safetensors; which one is said.
     ///
     /// A state dict has the names of dcgan-train's checkpoints (fc.weight, tconv1.weight, bn1.weight ...) or those
-    /// of PyTorch's DCGAN example (main.0.weight, main.1.weight ...); all sizes are read from the tensors' shapes.
+    /// of PyTorch's DCGAN example (main.0.weight, main.1.weight ...); all sizes are read from the tensors' shapes. What a
+    /// state dict does not hold is assumed and printed: strides, paddings, activations, BatchNorm's eps.
     // Optional for the subcommands' sake alone.
     #[arg(long, value_name = "FILE", required = true)]
     checkpoint: Option<PathBuf>,
@@ -71,6 +72,8 @@ struct ExportArgs {
     no_verify: bool,
     #[command(flatten)]
     config: ExportConfig,
+    #[command(flatten)]
+    assumptions: Assumptions,
 }
 
 /// Clap's own order. The line of Python stands behind it as text of the template, since clap breaks all other text into
@@ -107,7 +110,7 @@ fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let outputs = args.output().into_iter().chain(in_repository.as_deref());
     outputs.clone().try_for_each(|output| atomic::keep_input(path, output))?;
     let cannot = || format!("cannot export {}", path.display());
-    let network = Network::of_weights(weights).with_context(cannot)?;
+    let network = Network::of_weights(weights, &args.assumptions).with_context(cannot)?;
     let network = Network { checkpoint: Some(checksum), ..network };
     let model = export_network(network.clone(), &args.config).with_context(cannot)?;
     let bytes = model.encode_to_vec();
@@ -125,7 +128,8 @@ fn export(args: &ExportArgs) -> anyhow::Result<()> {
         lines.push(format!("{}: {summary}{}\n", output.display(), written.with_context(wrong)?));
     }
     let chosen = choice.reason.map(|reason| format!("exported {}: {reason}\n", path.display()));
-    let text: String = chosen.into_iter().chain(lines).collect();
+    let assumed = network.assumptions.iter().map(|assumptions| assumed(path, assumptions));
+    let text: String = chosen.into_iter().chain(assumed).chain(lines).collect();
     write!(io::stdout(), "{text}").context("cannot print the summary")
 }
 
@@ -147,6 +151,15 @@ fn verified(args: &ExportArgs, file: &mut File, network: &Network) -> anyhow::Re
     let difference = verify(&written, network, &Tolerance::default())?;
     let unit = if difference.bytes { " levels" } else { "" };
     Ok(format!(", verified: largest difference {:.1e}{unit}", difference.value))
+}
+
+/// The line on what a state dict does not hold.
+fn assumed(path: &Path, assumptions: &str) -> String {
+    format!(
+        "{} is a state dict, which does not hold all settings; assuming {assumptions}; change the eps with \
+         --batchnorm-eps, ReLU and LeakyReLU with --leaky-slope\n",
+        path.display()
+    )
 }
 
 fn summary(arch: &str, config: &ExportConfig, model: &ModelProto) -> String {

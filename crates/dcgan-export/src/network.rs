@@ -19,6 +19,8 @@ pub struct Network {
     pub record: Option<TrainingRecord>,
     /// SHA-256 of the file that it was read from, in lower-case hexadecimal, where it was read from one.
     pub checkpoint: Option<String>,
+    /// Settings that a state dict does not hold and the network has, for people; none of a checkpoint, which holds them.
+    pub assumptions: Option<String>,
     /// Shape of one sample that goes in: `[latent]` of a generator, `[C, S, S]` of a discriminator.
     pub input: Vec<usize>,
     /// The layers; each takes the value of the one before it.

@@ -2,6 +2,7 @@
 
 use dcgan_core::spec::{BASE_SIDE, KERNEL, LEAKY_SLOPE};
 use dcgan_core::{Checkpoint, DiscriminatorSpec, GeneratorSpec, NetworkSpec, metadata};
+use ndarray::Axis;
 
 use crate::error::ExportError;
 use crate::network::{Layer, Network, NetworkKind, Operation};
@@ -20,7 +21,7 @@ impl Network {
         let network = match &checkpoint.spec {
             NetworkSpec::Generator(spec) => generator(spec, &mut tensors)?,
             NetworkSpec::Discriminator(spec) => {
-                tensors.divide_by_spectral_norms()?;
+                tensors.fold_parametrizations(Axis(0))?;
                 discriminator(spec, &mut tensors)?
             }
         };
@@ -30,6 +31,7 @@ impl Network {
 
 /// The generator of a state dict without a description.
 pub(crate) fn imported_generator(tensors: &mut Tensors) -> Result<Network, ExportError> {
+    tensors.fold_parametrizations(Axis(1))?;
     let stages = check_stages(tensors.highest("tconv", ".weight").unwrap_or(0))?;
     let [_, latent] = tensors.shape("fc.weight", "F32 [16 * channels, latent]")?;
     let shapes = (1..=stages)
@@ -44,7 +46,7 @@ pub(crate) fn imported_generator(tensors: &mut Tensors) -> Result<Network, Expor
 
 /// The discriminator of a state dict without a description.
 pub(crate) fn imported_discriminator(tensors: &mut Tensors) -> Result<Network, ExportError> {
-    tensors.divide_by_spectral_norms()?;
+    tensors.fold_parametrizations(Axis(0))?;
     let stages = check_stages(tensors.highest("conv", ".weight").unwrap_or(0))?;
     let shapes = (1..=stages)
         .map(|stage| tensors.shape::<4>(&format!("conv{stage}.weight"), "F32 [outputs, inputs, 4, 4]"))
@@ -77,7 +79,15 @@ fn generator(spec: &GeneratorSpec, tensors: &mut Tensors) -> Result<Network, Exp
     }
     layers.push(Layer::output("tanh", Operation::Tanh, metadata::OUTPUT));
     let (kind, arch) = (NetworkKind::Generator, spec.arch.clone());
-    Ok(Network { kind, arch, record: None, checkpoint: None, input: vec![spec.latent], layers })
+    Ok(Network {
+        kind,
+        arch,
+        record: None,
+        checkpoint: None,
+        assumptions: None,
+        input: vec![spec.latent],
+        layers,
+    })
 }
 
 /// A convolution a stage, then a linear layer to one logit.
@@ -102,7 +112,15 @@ fn discriminator(spec: &DiscriminatorSpec, tensors: &mut Tensors) -> Result<Netw
     layers.push(Layer::output("sigmoid", Operation::Sigmoid, metadata::PROBABILITY));
     let side = spec.image_size();
     let (kind, arch) = (NetworkKind::Discriminator, spec.arch.clone());
-    Ok(Network { kind, arch, record: None, checkpoint: None, input: vec![spec.channels, side, side], layers })
+    Ok(Network {
+        kind,
+        arch,
+        record: None,
+        checkpoint: None,
+        assumptions: None,
+        input: vec![spec.channels, side, side],
+        layers,
+    })
 }
 
 /// The number of stages, if it is one that a network can have.

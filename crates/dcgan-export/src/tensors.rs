@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 
 use dcgan_core::spec::BATCH_NORM_EPS;
 use dcgan_core::{Checkpoint, StateDict, TensorData};
-use ndarray::{Array, Dimension, Ix1};
+use ndarray::{Array, ArrayD, Dimension, Ix1};
 
 use crate::error::ExportError;
 use crate::network::{BatchNorm, Convolution, Linear};
-
-/// How the name of a weight ends that is to be divided by its spectral norm.
-const ORIGINAL: &str = ".weight_orig";
 
 /// What is left of a state dict.
 pub(crate) struct Tensors {
@@ -57,7 +54,7 @@ impl Tensors {
         }
     }
 
-    /// `{name}.weight [outputs, inputs]` and `{name}.bias [outputs]`.
+    /// `{name}.weight [outputs, inputs]` and, where there is one, `{name}.bias [outputs]`.
     pub(crate) fn linear(
         &mut self,
         name: &str,
@@ -65,7 +62,7 @@ impl Tensors {
         inputs: usize,
     ) -> Result<Linear, ExportError> {
         let weight = self.take(&format!("{name}.weight"), [outputs, inputs])?;
-        let bias = self.vector(&format!("{name}.bias"), outputs)?;
+        let bias = self.bias(name, outputs)?.unwrap_or_else(|| vec![0.0; outputs]);
         Ok(Linear { weight, bias })
     }
 
@@ -78,18 +75,33 @@ impl Tensors {
         (stride, padding): (usize, usize),
     ) -> Result<Convolution, ExportError> {
         let weight = self.take(&format!("{name}.weight"), shape)?;
-        let bias = format!("{name}.bias");
-        let bias = self.has(&bias).then(|| self.vector(&bias, outputs)).transpose()?;
+        let bias = self.bias(name, outputs)?;
         Ok(Convolution { weight, bias, stride, padding })
     }
 
-    /// `{name}.weight`, `.bias`, `.running_mean` and `.running_var`, all `[channels]`.
+    /// `{name}.bias [outputs]`, where there is one.
+    fn bias(&mut self, name: &str, outputs: usize) -> Result<Option<Vec<f32>>, ExportError> {
+        let bias = format!("{name}.bias");
+        self.has(&bias).then(|| self.vector(&bias, outputs)).transpose()
+    }
+
+    /// `{name}.running_mean`, `.running_var` and, unless neither is there, `.weight` and `.bias`: all `[channels]`.
     ///
     /// # Errors
-    /// Also [`ExportError::Variance`] if a channel's variance is negative or not finite.
+    /// Also [`ExportError::Statistics`] if there are no running statistics, and [`ExportError::Variance`] if a channel's
+    /// variance is negative or not finite.
     pub(crate) fn batch_norm(&mut self, name: &str, channels: usize) -> Result<BatchNorm, ExportError> {
+        let [has_mean, has_variance, has_weight, has_bias] =
+            ["running_mean", "running_var", "weight", "bias"].map(|part| self.has(&format!("{name}.{part}")));
+        if !has_mean && !has_variance {
+            return Err(ExportError::Statistics { layer: self.name(name) });
+        }
         let mut part = |part: &str| self.vector(&format!("{name}.{part}"), channels);
-        let (weight, bias) = (part("weight")?, part("bias")?);
+        // PyTorch's `affine=False` has neither.
+        let (weight, bias) = match has_weight || has_bias {
+            true => (part("weight")?, part("bias")?),
+            false => (vec![1.0; channels], vec![0.0; channels]),
+        };
         let (mean, variance) = (part("running_mean")?, part("running_var")?);
         // Asked before the epsilon is added, which could make a negative variance look sound.
         let wrong = variance.iter().position(|variance| !variance.is_finite() || *variance < 0.0);
@@ -112,35 +124,42 @@ impl Tensors {
         }
     }
 
-    /// Puts `{name}.weight` in the place of each `{name}.weight_orig [rows, ...]`, `{name}.weight_u [rows]` and
-    /// `{name}.weight_v [the product of the rest]`: the first, divided by the `u^T weight v` that the vectors make
-    /// of it as a matrix.
-    ///
-    /// PyTorch equivalent: `torch.nn.utils.remove_spectral_norm` of each module, in `eval()`. Not for transposed
-    /// convolutions, of which PyTorch makes another matrix.
-    pub(crate) fn divide_by_spectral_norms(&mut self) -> Result<(), ExportError> {
-        let layer =
-            |name: &String| name.strip_prefix(&self.prefix)?.strip_suffix(ORIGINAL).map(str::to_owned);
-        let layers: Vec<_> = self.tensors.keys().filter_map(layer).collect();
-        for layer in layers {
-            let original = format!("{layer}{ORIGINAL}");
-            let (mut weight, rows, columns) = match self.tensors.get(&self.name(&original)) {
-                Some(TensorData::F32(weight)) if weight.ndim() >= 2 && !weight.is_empty() => {
-                    (weight.clone(), weight.shape()[0], weight.shape()[1..].iter().product())
-                }
-                data => return Err(self.error(&original, "F32 [rows, ...]".to_owned(), data)),
-            };
-            let u = self.vector(&format!("{layer}.weight_u"), rows)?;
-            let v = self.vector(&format!("{layer}.weight_v"), columns)?;
-            let sigma = bilinear(&u, weight.iter(), &v);
-            weight.mapv_inplace(|value| (f64::from(value) / sigma) as f32);
-            self.tensors.remove(&self.name(&original));
-            self.tensors.insert(self.name(&format!("{layer}.weight")), TensorData::F32(weight));
-        }
-        Ok(())
+    /// The layers of which there is a tensor `{layer}.{tensor}`.
+    pub(crate) fn layers(&self, tensor: &str) -> Vec<String> {
+        let layer = |name: &String| {
+            let layer = name.strip_prefix(&self.prefix)?.strip_suffix(tensor)?.strip_suffix('.')?;
+            Some(layer.to_owned())
+        };
+        self.tensors.keys().filter_map(layer).collect()
     }
 
-    fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ExportError> {
+    /// Adds `{layer}.weight`.
+    ///
+    /// # Errors
+    /// [`ExportError::Surplus`] if there is one.
+    pub(crate) fn set_weight(&mut self, layer: &str, weight: ArrayD<f32>) -> Result<(), ExportError> {
+        let name = self.name(&format!("{layer}.weight"));
+        match self.tensors.insert(name.clone(), TensorData::F32(weight)) {
+            Some(data) => Err(ExportError::Surplus { tensor: name, found: describe(&data) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a tensor whose shape `fits`; `expected` says what fits.
+    pub(crate) fn array(
+        &mut self,
+        name: &str,
+        expected: &str,
+        fits: impl Fn(&[usize]) -> bool,
+    ) -> Result<ArrayD<f32>, ExportError> {
+        match self.tensors.remove(&self.name(name)) {
+            Some(TensorData::F32(values)) if fits(values.shape()) => Ok(values),
+            data => Err(self.error(name, expected.to_owned(), data.as_ref())),
+        }
+    }
+
+    /// Takes a tensor `[length]`.
+    pub(crate) fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ExportError> {
         Ok(self.take::<Ix1, 1>(name, [length])?.to_vec())
     }
 
@@ -149,14 +168,9 @@ impl Tensors {
         name: &str,
         shape: [usize; R],
     ) -> Result<Array<f32, D>, ExportError> {
-        let data = self.tensors.remove(&self.name(name));
-        let error = self.error(name, format!("F32 {shape:?}"), data.as_ref());
-        match data {
-            Some(TensorData::F32(values)) if values.shape() == shape => {
-                values.into_dimensionality().map_err(|_| error)
-            }
-            _ => Err(error),
-        }
+        let expected = format!("F32 {shape:?}");
+        let values = self.array(name, &expected, |found| found == shape)?;
+        values.into_dimensionality().map_err(|_| self.error(name, expected, None))
     }
 
     fn error(&self, name: &str, expected: String, found: Option<&TensorData>) -> ExportError {
@@ -164,15 +178,10 @@ impl Tensors {
         ExportError::Tensor { tensor: self.name(name), expected, found }
     }
 
-    fn name(&self, name: &str) -> String {
+    /// A name as the state dict has it.
+    pub(crate) fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
-}
-
-/// `u^T weight v`, where the weight comes row by row.
-fn bilinear<'a>(u: &[f32], weight: impl Iterator<Item = &'a f32>, v: &[f32]) -> f64 {
-    let factors = u.iter().flat_map(|u| v.iter().map(move |v| f64::from(*u) * f64::from(*v)));
-    factors.zip(weight).map(|(factor, weight)| factor * f64::from(*weight)).sum()
 }
 
 fn describe(data: &TensorData) -> String {

@@ -10,7 +10,7 @@ use assert_cmd::assert::Assert;
 use common::{generator, spec};
 use dcgan_core::Weights;
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
-use dcgan_export::{CardConfig, ExportConfig, ModelProto, Network, export_network};
+use dcgan_export::{Assumptions, CardConfig, ExportConfig, ModelProto, Network, export_network};
 use prost::Message;
 use tempfile::TempDir;
 
@@ -39,7 +39,8 @@ fn failure(folder: &Path, checkpoint: &str, output: &str) -> String {
 /// The model that the library makes of the checkpoint's file.
 fn expected(folder: &Path, config: &ExportConfig) -> ModelProto {
     let (weights, checksum) = Weights::load_hashed(&folder.join(CHECKPOINT)).unwrap();
-    let network = Network { checkpoint: Some(checksum), ..Network::of_weights(weights).unwrap() };
+    let network = Network::of_weights(weights, &Assumptions::default()).unwrap();
+    let network = Network { checkpoint: Some(checksum), ..network };
     export_network(network, config).unwrap()
 }
 

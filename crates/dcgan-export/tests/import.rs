@@ -1,20 +1,17 @@
 //! Weights of PyTorch programs through the command line.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
+use common::pytorch::{difference, path};
 use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
-use dcgan_core::{TensorData, Weights};
+use dcgan_core::metadata;
 use dcgan_export::ModelProto;
-use dcgan_export::interpreter::{self, Array, Limits};
 use prost::Message;
 use tempfile::TempDir;
-
-fn pytorch(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch").join(format!("{name}.safetensors"))
-}
 
 /// Runs the program in a folder.
 fn run(folder: &TempDir, arguments: &[&str]) -> Assert {
@@ -23,17 +20,6 @@ fn run(folder: &TempDir, arguments: &[&str]) -> Assert {
 
 fn stderr(assert: &Assert) -> String {
     String::from_utf8(assert.get_output().stderr.clone()).unwrap()
-}
-
-/// What PyTorch saved of a network: `input` or `output`.
-fn sample(name: &str) -> Array {
-    let Weights::StateDict(samples) = Weights::load(&pytorch("samples")).unwrap() else {
-        panic!("samples have no description")
-    };
-    match &samples.tensors[name] {
-        TensorData::F32(values) => Array::floats(values.shape(), values.iter().copied().collect()),
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
@@ -47,7 +33,7 @@ fn the_file_of_each_kind_of_state_dict_gives_what_pytorch_gives() {
         ("spectral_linear_discriminator", "pytorch16"),
         ("spectral_example_discriminator", "pytorch-example32"),
     ] {
-        let checkpoint = pytorch(name);
+        let checkpoint = path(name);
         let assert = run(&folder, &["--checkpoint", checkpoint.to_str().unwrap()]).success().stderr("");
         let printed = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
         assert!(
@@ -56,23 +42,91 @@ fn the_file_of_each_kind_of_state_dict_gives_what_pytorch_gives() {
         );
         let bytes = fs::read(folder.path().join("g.onnx")).unwrap();
         let model = ModelProto::decode(bytes.as_slice()).unwrap();
-        let input = sample(&format!("{name}.input"));
-        let found = interpreter::run(&model, &[input], Limits::default()).unwrap().pop().unwrap();
-        let expected = sample(&format!("{name}.output"));
-        assert_eq!(found.shape, expected.shape);
-        let pairs = found.values.iter().zip(&expected.values);
-        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let worst = difference(&model, name);
         assert!(worst <= 1e-5, "{name}: off by {worst}");
     }
+}
+
+fn metadata_of(model: &ModelProto) -> Option<&str> {
+    let entry = model.metadata_props.iter().find(|entry| entry.key() == metadata::ASSUMPTIONS)?;
+    Some(entry.value())
+}
+
+#[test]
+fn what_a_state_dict_does_not_hold_is_printed_and_written_and_changed_by_flags() {
+    let folder = TempDir::new().unwrap();
+    let export = |name: &str, flags: &[&str]| {
+        let checkpoint = path(name);
+        let arguments = [&["--checkpoint", checkpoint.to_str().unwrap()], flags].concat();
+        let assert = run(&folder, &arguments).success().stderr("");
+        let printed = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        let bytes = fs::read(folder.path().join("g.onnx")).unwrap();
+        let model = ModelProto::decode(bytes.as_slice()).unwrap();
+        (printed, model)
+    };
+    let geometry = "stride 2, padding 1 (main.0: stride 1, padding 0)";
+    for (flags, expected) in [
+        (&[][..], format!("{geometry}, BatchNorm eps 1e-5, ReLU, tanh")),
+        (&["--batchnorm-eps", "0.8"], format!("{geometry}, BatchNorm eps 0.8, ReLU, tanh")),
+        (&["--leaky-slope=0.01"], format!("{geometry}, BatchNorm eps 1e-5, LeakyReLU slope 0.01, tanh")),
+    ] {
+        let (printed, model) = export("eps_example_generator", flags);
+        let line = printed.lines().next().unwrap();
+        assert!(
+            line.contains("eps_example_generator.safetensors is a state dict, which does not hold"),
+            "{line}"
+        );
+        assert!(
+            line.contains(&format!("; assuming {expected}; change the eps with --batchnorm-eps")),
+            "{line}"
+        );
+        assert_eq!(metadata_of(&model), Some(expected.as_str()));
+        let worst = difference(&model, "eps_example_generator");
+        assert_eq!(worst <= 1e-5, flags.contains(&"0.8"), "{flags:?}: off by {worst}");
+    }
+    let (printed, model) =
+        export("leaky_linear_discriminator", &["--batchnorm-eps", "0.8", "--leaky-slope", "0.05"]);
+    let expected = "stride 2, padding 1, LeakyReLU slope 0.05, BatchNorm eps 0.8, sigmoid";
+    assert!(printed.contains(expected), "{printed}");
+    assert!(difference(&model, "leaky_linear_discriminator") <= 1e-5);
+}
+
+#[test]
+fn settings_out_of_range_and_of_our_own_checkpoints_are_refused() {
+    let folder = TempDir::new().unwrap();
+    common::generator(&common::spec("tiny", 2, &[2, 1], 1), 1)
+        .save(&folder.path().join("own.safetensors"))
+        .unwrap();
+    let ours = |flags: &[&str]| run(&folder, &[&["--checkpoint", "own.safetensors"], flags].concat());
+    for (flag, value) in [("--batchnorm-eps", "0.8"), ("--leaky-slope", "0.2")] {
+        let message = stderr(&ours(&[flag, value]).code(1).stdout(""));
+        let expected = format!("cannot export own.safetensors: {flag}: it is for PyTorch state dicts");
+        assert!(message.contains(&expected), "{message}");
+    }
+    for (flag, values, range) in [
+        ("--batchnorm-eps", ["0", "-0.1", "1.5", "NaN", "1e-60", "x"], "above 0 and at most 1"),
+        ("--leaky-slope", ["-0.2", "1.01", "inf", "nan", "", "0,2"], "from 0 to 1"),
+    ] {
+        for value in values {
+            let message = stderr(&ours(&[flag, value]).code(2).stdout(""));
+            assert!(message.contains(flag), "{message}");
+            assert!(message.contains(range) || message.contains("is not a number"), "{message}");
+        }
+    }
+    let printed = ours(&[]).success().stderr("");
+    let printed = String::from_utf8(printed.get_output().stdout.clone()).unwrap();
+    assert!(!printed.contains("assuming"), "{printed}");
+    let model = ModelProto::decode(fs::read(folder.path().join("g.onnx")).unwrap().as_slice()).unwrap();
+    assert_eq!(metadata_of(&model), None);
 }
 
 #[test]
 fn a_state_dict_that_does_not_fit_is_named_and_leaves_nothing() {
     let folder = TempDir::new().unwrap();
-    let samples = pytorch("samples");
+    let samples = path("samples");
     let assert = run(&folder, &["--checkpoint", samples.to_str().unwrap()]).code(1).stdout("");
     let message = stderr(&assert);
-    assert!(message.contains("the state dict has the tensors example_discriminator.input"), "{message}");
+    assert!(message.contains("the state dict has the tensors eps_example_generator.input"), "{message}");
     assert!(message.contains("samples.safetensors"), "{message}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -121,7 +175,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn a_weight_that_is_no_number_is_named() {
-    let bytes = fs::read(pytorch("example_generator")).unwrap();
+    let bytes = fs::read(path("example_generator")).unwrap();
     let data = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..data]).unwrap();
     let place = data + header["main.3.weight"]["data_offsets"][0].as_u64().unwrap() as usize + 4;

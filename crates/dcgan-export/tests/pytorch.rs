@@ -2,14 +2,14 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use common::decoded;
+use common::pytorch::{exported, largest_difference, path, sample, state};
 use dcgan_core::{
     Checkpoint, DiscriminatorSpec, NetworkSpec, StateDict, TensorData, TrainingRecord, Weights, metadata,
 };
 use dcgan_export::interpreter::{self, Array, Limits};
-use dcgan_export::{ExportConfig, ModelProto, Network, export, export_network};
+use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, export, export_network};
 
 const NETWORKS: [&str; 6] = [
     "linear_generator",
@@ -20,34 +20,6 @@ const NETWORKS: [&str; 6] = [
     "spectral_example_discriminator",
 ];
 const TOLERANCE: f32 = 1e-5;
-
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch").join(format!("{name}.safetensors"))
-}
-
-fn state(name: &str) -> StateDict {
-    match Weights::load(&path(name)).unwrap() {
-        Weights::StateDict(state) => state,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn exported(state: StateDict, config: &ExportConfig) -> ModelProto {
-    decoded(&export_network(Network::of_state_dict(state).unwrap(), config).unwrap())
-}
-
-/// A sample that PyTorch saved, as a value of the interpreter.
-fn sample(name: &str) -> Array {
-    match &state("samples").tensors[name] {
-        TensorData::F32(values) => Array::floats(values.shape(), values.iter().copied().collect()),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn largest_difference(found: &Array, expected: &Array) -> f32 {
-    assert_eq!(found.shape, expected.shape);
-    found.values.iter().zip(&expected.values).fold(0.0, |most, (a, b)| f32::max(most, (a - b).abs()))
-}
 
 fn operators(model: &ModelProto) -> Vec<&str> {
     model.graph.as_ref().unwrap().node.iter().map(|node| node.op_type()).collect()
@@ -147,7 +119,7 @@ fn names_may_have_a_prefix_and_counters_may_be_missing() {
 fn refusal(name: &str, change: impl FnOnce(&mut StateDict)) -> String {
     let mut state = state(name);
     change(&mut state);
-    Network::of_state_dict(state).expect_err("the change is a fault").to_string()
+    Network::of_state_dict(state, &Assumptions::default()).expect_err("the change is a fault").to_string()
 }
 
 /// [`refusal`] after one tensor got another shape.
@@ -197,6 +169,14 @@ fn what_makes_up_no_dcgan_is_refused() {
     assert_contains(&channels, "tensor main.9.weight is for images of 2 channels, expected 1 or 3");
     let missing = refusal("example_generator", |state| drop(state.tensors.remove("main.4.running_mean")));
     assert_contains(&missing, "tensor main.4.running_mean is missing, the architecture expects F32 [4]");
+    let statistics = refusal("example_generator", |state| {
+        state.tensors.retain(|name, _| !name.contains(".running_"));
+    });
+    assert_contains(&statistics, "layer main.1 has no running_mean and running_var");
+    let statistics = refusal("linear_discriminator", |state| {
+        state.tensors.retain(|name, _| !name.contains(".running_") && !name.contains("bn2.bias"));
+    });
+    assert_contains(&statistics, "layer bn2 has no running_mean and running_var");
     let gap = refusal("linear_generator", |state| {
         let last = state.tensors.remove("tconv2.weight").unwrap();
         state.tensors.insert("tconv3.weight".into(), last);
@@ -207,8 +187,9 @@ fn what_makes_up_no_dcgan_is_refused() {
     let index = reshaped("example_discriminator", &format!("main.{}.weight", usize::MAX), &[4]);
     assert_contains(&index, "stages, expected 1 to 8");
     let other = refusal("samples", |_| ());
-    assert_contains(&other, "the state dict has the tensors example_discriminator.input");
-    let empty = Network::of_state_dict(StateDict::default()).unwrap_err().to_string();
+    assert_contains(&other, "the state dict has the tensors eps_example_generator.input");
+    let empty =
+        Network::of_state_dict(StateDict::default(), &Assumptions::default()).unwrap_err().to_string();
     assert_contains(&empty, "expected those of a DCGAN");
     let variance = refusal("example_generator", |state| {
         let values = TensorData::from_values(&[6], vec![-1.0; 6]);
@@ -224,7 +205,8 @@ fn damaged_files_are_errors_or_other_networks_but_never_a_crash() {
         let bytes = std::fs::read(path(name)).unwrap();
         let export = |bytes: &[u8]| -> Result<(), String> {
             let weights = Weights::from_bytes(bytes, Path::new(name)).map_err(|error| error.to_string())?;
-            let network = Network::of_weights(weights).map_err(|error| error.to_string())?;
+            let network =
+                Network::of_weights(weights, &Assumptions::default()).map_err(|error| error.to_string())?;
             export_network(network, &ExportConfig::default()).map_err(|error| error.to_string())?;
             Ok(())
         };

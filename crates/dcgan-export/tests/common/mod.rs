@@ -3,6 +3,8 @@
 // Each test program compiles this file and uses its own part of it.
 #![allow(dead_code)]
 
+pub mod pytorch;
+
 use std::collections::BTreeMap;
 
 use dcgan_core::rng::Rng;

@@ -15,7 +15,7 @@ use dcgan_export::inspect::inspect_bytes;
 use dcgan_export::interpreter::{self, Array, Limits};
 use dcgan_export::onnx::tensor_shape_proto::dimension;
 use dcgan_export::onnx::{GraphProto, ValueInfoProto, type_proto};
-use dcgan_export::{ExportConfig, ModelProto, Network, check, export_network, render};
+use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, check, export_network, render};
 use prost::Message;
 
 pub use operators::operators;
@@ -75,7 +75,7 @@ pub fn description(bytes: &[u8]) {
 pub fn state_dict(bytes: &[u8]) {
     for file in [bytes.to_vec(), with_header_length(bytes)] {
         if let Ok(weights) = Weights::from_bytes(&file, Path::new("fuzz"))
-            && let Ok(network) = Network::of_weights(weights)
+            && let Ok(network) = Network::of_weights(weights, &Assumptions::default())
         {
             exported(network);
         }

@@ -7,11 +7,13 @@ Weights have unit gain, so that images use the whole range, and BatchNorm statis
 weights of both signs.
 """
 
+import warnings
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils import parametrizations
 
 FOLDER = Path(__file__).parent
 BATCH = 3
@@ -30,7 +32,7 @@ class LinearGenerator(nn.Module):
 
     def __init__(self, latent, widths, channels):
         super().__init__()
-        self.width, self.stages = widths[0], len(widths)
+        self.width, self.stages, self.activation = widths[0], len(widths), nn.ReLU()
         self.fc = nn.Linear(latent, widths[0] * 16)
         for stage, (inputs, outputs) in enumerate(zip(widths, widths[1:] + [channels]), 1):
             setattr(self, f"tconv{stage}", up(inputs, outputs))
@@ -40,7 +42,7 @@ class LinearGenerator(nn.Module):
     def forward(self, z):
         x = self.fc(z).view(-1, self.width, 4, 4)
         for stage in range(1, self.stages):
-            x = torch.relu(getattr(self, f"bn{stage}")(getattr(self, f"tconv{stage}")(x)))
+            x = self.activation(getattr(self, f"bn{stage}")(getattr(self, f"tconv{stage}")(x)))
         return torch.tanh(getattr(self, f"tconv{self.stages}")(x))
 
 
@@ -49,7 +51,7 @@ class LinearDiscriminator(nn.Module):
 
     def __init__(self, widths, channels):
         super().__init__()
-        self.stages = len(widths)
+        self.stages, self.activation = len(widths), nn.LeakyReLU(0.2)
         for stage, (inputs, outputs) in enumerate(zip([channels] + widths, widths), 1):
             setattr(self, f"conv{stage}", down(inputs, outputs))
             if stage > 1:
@@ -61,7 +63,7 @@ class LinearDiscriminator(nn.Module):
             x = getattr(self, f"conv{stage}")(x)
             if stage > 1:
                 x = getattr(self, f"bn{stage}")(x)
-            x = nn.functional.leaky_relu(x, 0.2)
+            x = self.activation(x)
         return torch.sigmoid(self.fc(x.flatten(1)))
 
 
@@ -111,15 +113,53 @@ def fill(module, gain):
     return module.eval()
 
 
-def normalised_spectrally(module, shape):
+def weighted(module):
+    return [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))]
+
+
+def normalised_spectrally(module, shape, spectral_norm=nn.utils.spectral_norm):
     """With vectors that some training forward passes have moved, and not to their end."""
-    for layer in list(module.modules()):
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            nn.utils.spectral_norm(layer)
+    for layer in weighted(module):
+        spectral_norm(layer)
     module.train()
     with torch.no_grad():
         [module(torch.rand(8, *shape) * 2 - 1) for _ in range(2)]
     return module.eval()
+
+
+def normalised_by_weight(module, weight_norm, dims):
+    """With a `dim` for each layer, and magnitudes that are not the norms of the directions."""
+    warnings.simplefilter("ignore", FutureWarning)  # torch.nn.utils.weight_norm is deprecated.
+    for layer, dim in zip(weighted(module), dims, strict=True):
+        weight_norm(layer, dim=dim)
+    for name, parameter in module.named_parameters():
+        if name.endswith(("weight_g", "original0")):
+            parameter.data *= torch.rand_like(parameter) + 0.5
+    return module.eval()
+
+
+def set_up(module, eps=1e-5, slope=None):
+    """Settings that the state dict does not hold; a slope puts LeakyReLU in the place of ReLU."""
+    for layer in list(module.modules()):
+        for name, child in layer.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                child.eps = eps
+            elif isinstance(child, (nn.ReLU, nn.LeakyReLU)) and slope is not None:
+                setattr(layer, name, nn.LeakyReLU(slope))
+    return module
+
+
+def without_affine(module):
+    """BatchNorm without weight and bias, a bias for each convolution, none for a linear layer."""
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.affine, layer.weight, layer.bias = False, None, None
+        elif isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            channels = layer.out_channels
+            layer.bias = nn.Parameter(0.5 * torch.randn(channels))
+        elif isinstance(layer, nn.Linear):
+            layer.bias = None
+    return module
 
 
 def save(name, module, shape):
@@ -150,6 +190,44 @@ def main():
     }
     for name, (module, shape) in networks.items():
         samples |= save(name, normalised_spectrally(fill(module, 1.5), shape), shape)
+    # Likewise after those.
+    latent5, latent7, color, gray = (5,), (7,), (3, 16, 16), (1, 16, 16)
+    programs = {
+        "linear_generator": (lambda: LinearGenerator(5, [6, 4], 3), latent5),
+        "example_generator": (lambda: ExampleGenerator(7, [6, 4], 1), latent7),
+        "linear_discriminator": (lambda: LinearDiscriminator([4, 6], 3), color),
+        "example_discriminator": (lambda: ExampleDiscriminator([3, 4], 1), gray),
+    }
+    networks = {}
+    for change, name, settings in [
+        ("eps", "example_generator", {"eps": 0.8}),
+        ("leaky", "linear_generator", {"eps": 0.8, "slope": 0.3}),
+        ("leaky", "example_generator", {"slope": 0.3}),
+        ("leaky", "linear_discriminator", {"eps": 0.8, "slope": 0.05}),
+        ("leaky", "example_discriminator", {"eps": 0.8, "slope": 0.05}),
+    ]:
+        program, shape = programs[name]
+        networks[f"{change}_{name}"] = set_up(fill(program(), 1.5), **settings), shape
+    for name in ["linear_generator", "example_generator"]:
+        program, shape = programs[name]
+        networks[f"spectral_{name}"] = normalised_spectrally(fill(program(), 1.5), shape), shape
+    for name in ["linear_generator", "example_discriminator", "linear_discriminator"]:
+        program, shape = programs[name]
+        networks[f"without_affine_{name}"] = without_affine(fill(program(), 1.0)), shape
+    for name, (program, shape) in programs.items():
+        module = normalised_spectrally(fill(program(), 1.5), shape, parametrizations.spectral_norm)
+        networks[f"parametrized_spectral_{name}"] = module, shape
+    old, new = nn.utils.weight_norm, parametrizations.weight_norm
+    for change, name, weight_norm, dims in [
+        ("weight_norm", "linear_generator", old, (0, 0, 0)),
+        ("weight_norm", "example_discriminator", old, (0, 1, None)),
+        ("parametrized_weight_norm", "example_generator", new, (0, 1, None)),
+        ("parametrized_weight_norm", "linear_discriminator", new, (0, 0, 0)),
+    ]:
+        program, shape = programs[name]
+        networks[f"{change}_{name}"] = normalised_by_weight(fill(program(), 1.5), weight_norm, dims), shape
+    for name, (module, shape) in networks.items():
+        samples |= save(name, module, shape)
     save_file(samples, FOLDER / "samples.safetensors")
 
 
