@@ -14,6 +14,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic::{self, WriteError};
+use crate::memory::OutOfMemory;
 use crate::seal;
 use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
 use crate::tensor_file::{self, is_intact, parse};
@@ -76,6 +77,9 @@ pub enum CheckpointError {
         /// What the operating system said.
         reason: io::Error,
     },
+    /// The file is too large for this process.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// The bytes are no whole safetensors file.
     #[error(
         "{} is not a whole safetensors file ({reason}): it may be truncated, or of another kind; \

@@ -1,6 +1,7 @@
 //! Tensors and a JSON text in one safetensors file, with a checksum of both.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{CheckpointError, TensorData};
-use crate::{input, seal};
+use crate::{input, memory, seal};
 
 /// How the files of `torch.save` begin: as a zip archive, and before PyTorch 1.6 as a pickle.
 const PICKLES: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
@@ -29,9 +30,16 @@ pub(crate) fn to_bytes(key: &str, json: &str, tensors: &BTreeMap<String, TensorD
     safetensors::serialize(views, Some(metadata)).map_err(io::Error::other)
 }
 
-/// The bytes of a file.
+/// The most bytes that a file and its tensors take together for each byte of the file: tensors of 16 bits become 32.
+const READ: u64 = 3;
+
+/// The bytes of a file, if the system has the memory for them and for the tensors.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
-    input::read(path).map_err(|reason| CheckpointError::Read { path: path.to_owned(), reason })
+    let error = |reason| CheckpointError::Read { path: path.to_owned(), reason };
+    let length = input::check(path).and_then(|()| fs::metadata(path)).map_err(error)?.len();
+    let bytes = length.checked_mul(READ).and_then(|bytes| usize::try_from(bytes).ok());
+    memory::check(format_args!("the tensors of {}", path.display()), bytes)?;
+    input::read(path).map_err(error)
 }
 
 /// The header's metadata and the tensors of a file's content.

@@ -1,6 +1,7 @@
 //! What can go wrong in an export, and what a model of the wrong structure violates.
 
 use dcgan_core::description::DescriptionError;
+use dcgan_core::memory::OutOfMemory;
 
 /// A checkpoint could not be made into an ONNX model.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +138,9 @@ pub enum ExportError {
         /// What readers accept.
         limit: usize,
     },
+    /// The network is too large for this process.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// What the file would say of itself has no form as text.
     #[error("the file cannot describe itself")]
     Description(#[from] DescriptionError),

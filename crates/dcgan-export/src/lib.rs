@@ -37,6 +37,7 @@ mod entry;
 mod error;
 mod example;
 mod fold;
+mod footprint;
 mod graph;
 mod infer;
 pub mod inspect;

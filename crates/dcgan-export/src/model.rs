@@ -37,7 +37,7 @@ pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelPro
 /// [`ExportError`] names the tensor, the layer or the setting that stands in the way.
 pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelProto, ExportError> {
     config.validate_for(network.kind)?;
-    network.shapes()?;
+    network.check_memory()?;
     let metadata_props = metadata_props(&network, config)?;
     let network = lower(if config.fold_batchnorm { fold(network) } else { network });
     let mut model = ModelProto {

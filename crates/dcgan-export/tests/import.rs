@@ -209,3 +209,38 @@ fn sizes_that_the_file_does_not_have_are_refused() {
     let empty = tensor("[0,9223372036854775807,9223372036854775807]", "0");
     assert!(!refusal(&file(&empty, b"")).is_empty());
 }
+
+/// A megabyte of weights, whose feature maps take hundreds of gigabytes; and a file with more tensors than memory.
+#[cfg(unix)]
+#[test]
+fn what_needs_more_memory_than_there_is_is_refused_with_its_size_and_the_limit() {
+    let folder = TempDir::new().unwrap();
+    let widths = [1, 1, 1, 1, 1, 1, 1, 4000];
+    common::generator(&common::spec("wide", 2, &widths, 3), 1)
+        .save(&folder.path().join("wide.safetensors"))
+        .unwrap();
+    let length = 2_u64 << 30;
+    let header = format!(
+        r#"{{"fc.weight":{{"dtype":"F32","shape":[{},16],"data_offsets":[0,{length}]}}}}"#,
+        length / 64
+    );
+    let large = fs::File::create(folder.path().join("large.safetensors")).unwrap();
+    std::io::Write::write_all(&mut &large, &file(&header, &[])).unwrap();
+    large.set_len(8 + header.len() as u64 + length).unwrap();
+    let program = assert_cmd::cargo::cargo_bin("dcgan-export");
+    for (name, expected) in [
+        (
+            "wide.safetensors",
+            "cannot export wide.safetensors: the weights and feature maps of the network take ",
+        ),
+        ("large.safetensors", "the tensors of large.safetensors take 6.0 GiB of memory, "),
+    ] {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -v 4000000 && exec \"$0\" --checkpoint \"$1\""]).arg(&program).arg(name);
+        let assert = command.current_dir(&folder).assert().code(1).stdout("");
+        let message = stderr(&assert);
+        assert!(message.contains(expected) && message.lines().count() == 1, "{message}");
+        assert!(message.contains("`ulimit -v` allows this process 3.8 GiB in all"), "{message}");
+    }
+    assert!(!folder.path().join("g.onnx").exists());
+}
