@@ -1,11 +1,15 @@
 //! Writing files so that a reader sees the old content or the whole new one, never a part.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// How the names of temporary files begin.
 const PREFIX: &str = ".writing-";
+/// Files that are created for one write, at most: each is lost only if another process looks for leftovers just then.
+const ATTEMPTS: usize = 100;
 
 /// A file could not be written; what stood at its path before is untouched.
 #[derive(Debug, thiserror::Error)]
@@ -114,8 +118,6 @@ fn try_write_checked<T, E>(
     };
     make_folder(folder)?;
     let mut temporary = temporary_file(folder)?;
-    // Tells `remove_leftovers` that somebody works on it; not every file system has locks.
-    let _ = temporary.as_file().try_lock();
     if let Some(old) = old {
         temporary.as_file().set_permissions(old.permissions())?;
     }
@@ -183,7 +185,28 @@ fn check_target(target: &Path, old: Option<&fs::Metadata>) -> io::Result<()> {
     }
 }
 
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// Creates a temporary file that [`remove_leftovers`] leaves alone.
+fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+    locked(|| unlocked(folder))
+}
+
+/// Creates files with `create` until one is locked before [`remove_leftovers`] of another process takes it for a leftover.
+///
+/// That function removes a file only while it holds the file's lock. So a file that is locked here and still has its name
+/// stays. Where the file system has no locks, nothing is ever removed.
+fn locked(mut create: impl FnMut() -> io::Result<NamedTempFile>) -> io::Result<NamedTempFile> {
+    for _ in 1..ATTEMPTS {
+        let file = create()?;
+        let is_taken = matches!(file.as_file().try_lock(), Err(TryLockError::WouldBlock));
+        if !is_taken && file.path().try_exists()? {
+            return Ok(file);
+        }
+    }
+    create()
+}
+
+/// Creates a temporary file whose lock nobody holds yet.
+fn unlocked(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);
     #[cfg(unix)]
@@ -198,6 +221,8 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -274,6 +299,80 @@ mod tests {
         .unwrap();
         remove_leftovers(folder.path());
         assert_eq!(names(), ["new"]);
+    }
+
+    /// Between a file's creation and its lock, another process may take it for a leftover.
+    #[test]
+    fn a_file_that_is_removed_before_it_is_locked_is_created_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut created = 0;
+        let file = locked(|| {
+            let file = unlocked(folder.path());
+            created += 1;
+            if created < 3 {
+                remove_leftovers(folder.path());
+            }
+            file
+        });
+        file.unwrap().persist_noclobber(folder.path().join("whole")).unwrap();
+        assert_eq!(created, 3);
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["whole"]);
+    }
+
+    /// A process that looks for leftovers holds the file's lock when it removes it.
+    #[test]
+    fn a_file_whose_lock_another_process_holds_is_created_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut remover = None;
+        let file = locked(|| {
+            let file = unlocked(folder.path())?;
+            if remover.is_none() {
+                let opened = File::open(file.path())?;
+                opened.try_lock().unwrap();
+                remover = Some((opened, file.path().to_owned()));
+            }
+            Ok(file)
+        })
+        .unwrap();
+        let (_, taken) = remover.unwrap();
+        assert!(file.path() != taken && file.path().exists());
+        remove_leftovers(folder.path());
+        assert!(file.path().exists(), "the new one is locked");
+    }
+
+    #[test]
+    fn writers_and_those_who_look_for_leftovers_do_not_disturb_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        remove_leftovers(folder);
+                    }
+                });
+            }
+            let write_all = |writer: usize| {
+                let path = folder.join(format!("{writer}"));
+                for round in 0..2000 {
+                    check_folder(folder)?;
+                    if round % 100 == 0 {
+                        write(&path, |file| write!(file, "{round}"))?;
+                    }
+                }
+                Ok::<(), WriteError>(())
+            };
+            let writers = [0, 1, 2, 3].map(|writer| scope.spawn(move || write_all(writer)));
+            let results = writers.map(|writer| writer.join().unwrap());
+            is_over.store(true, Ordering::Relaxed);
+            for result in results {
+                result.map_err(|error| format!("{error}: {}", error.source)).unwrap();
+            }
+        });
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 4);
     }
 
     #[cfg(unix)]
