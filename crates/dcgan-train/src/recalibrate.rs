@@ -63,7 +63,8 @@ pub fn use_statistics_of<E: Engine, L: Layer<E>>(
     network.visit(FIRST_CONVOLUTION, &mut Replace(&statistics))
 }
 
-/// [`recalibrate`] of a generator's checkpoint: the same weights with other statistics, and a record that says so.
+/// [`recalibrate`] of a generator's checkpoint: the same weights with other statistics, and a record that says so. What was
+/// measured of its images is dropped: with other statistics, they are others.
 ///
 /// # Errors
 /// If the file is no generator of an architecture in the table, or the device fails.
@@ -75,6 +76,7 @@ pub fn recalibrate_checkpoint<E: Engine>(
     let (spec, mut checkpoint) = Checkpoint::load_generator(path)?;
     let computation = Recalibrate::<E> { device, state: &checkpoint.tensors, batches };
     checkpoint.tensors = architecture(&spec, path)?.run(computation).map_err(TrainError::device)?;
+    checkpoint.record.measured.clear();
     checkpoint.record.options.insert("recalibrated_batches".to_owned(), batches.into());
     Ok(checkpoint)
 }
