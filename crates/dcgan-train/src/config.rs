@@ -108,9 +108,14 @@ pub struct TrainConfig {
     ///
     /// It goes on as if it had never stopped, to the same bytes. Flags that change what is learned have to be those that
     /// the run began with; more epochs, steps or minutes, other output folders and other numbers of threads are fine.
+    /// Ctrl-C or SIGTERM ends a run after its step and saves its state; a second one ends it at once, and the steps since
+    /// the last state are lost.
     #[arg(long)]
     pub resume: bool,
-    /// Begin a new run where an earlier one that did not come to its end has its states, which are removed
+    /// Replace an earlier run in the same folders even if it did not come to its end, or has no state that tells
+    ///
+    /// A new run removes an earlier one's checkpoints, metrics and pictures from its folders, and no other files. An
+    /// earlier run that came to its end needs no flag.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Minutes between two states of the run, besides those at each save interval and at the end

@@ -3,9 +3,14 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+
+/// Time between two looks for a signal.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Why a run is to end early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +87,16 @@ impl Interrupt {
         let number =
             Signal::ALL.iter().find(|(known, _)| *known == signal).map_or(SIGTERM, |(_, number)| *number);
         self.signal.store(number as usize, Ordering::SeqCst);
+    }
+
+    /// Waits for the first signal; `None` when the sender of `running` is dropped before.
+    pub fn wait(&self, running: &Receiver<()>) -> Option<Signal> {
+        while running.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+            if let Some(signal) = self.requested() {
+                return Some(signal);
+            }
+        }
+        None
     }
 
     /// What was asked for.

@@ -6,6 +6,9 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -61,7 +64,8 @@ enum Command {
     /// Computes BatchNorm's statistics anew for a generator's weights, and saves it
     ///
     /// Those of training belong to weights that have changed since, which shows in the images: with new ones, a
-    /// generator draws as it does in training, but each image depends on its own latent alone.
+    /// generator draws as it does in training, but each image depends on its own latent alone. The new checkpoint has no
+    /// KID and no Frechet distance: those of the old one were measured with the old statistics.
     Recalibrate(RecalibrateArgs),
     /// Prints the layers of an architecture's networks, or of a saved one: shapes, parameters, multiply-adds
     Describe(DescribeArgs),
@@ -208,9 +212,10 @@ impl OnDevice for Train<'_> {
     fn run<E: Engine>(self, device: E::Device, name: &str) -> Self::Output {
         let mut progress = Progress::on_stderr(self.quiet);
         progress.say(&format_args!("device: {name}"));
-        let interrupt = Interrupt::default();
+        let (progress, interrupt) = (Mutex::new(progress), Interrupt::default());
         let mut has_state = false;
-        let result = train_until::<E>(self.config, &device, &interrupt, &mut |event| {
+        let mut report = |event| {
+            let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
             // Before, there is nothing to save: a signal ends the program as it always does.
             if matches!(event, Event::Started { .. })
                 && let Err(error) = interrupt.on_signals()
@@ -226,7 +231,13 @@ impl OnDevice for Train<'_> {
             }
             has_state |= is_state(&event);
             progress.tell(&event);
+        };
+        let result = thread::scope(|scope| {
+            let (_running, ended) = mpsc::channel();
+            scope.spawn(|| tell_signal(&interrupt, &progress, ended));
+            train_until::<E>(self.config, &device, &interrupt, &mut report)
         });
+        let progress = progress.into_inner().unwrap_or_else(PoisonError::into_inner);
         let outcome = match result {
             Ok(outcome) => outcome,
             Err(error) if has_state => {
@@ -245,6 +256,17 @@ impl OnDevice for Train<'_> {
             Ending::Complete => ExitCode::SUCCESS,
             Ending::Interrupted(signal) => ExitCode::from(signal.exit_code()),
         })
+    }
+}
+
+/// Says what a first signal does and what a second one would do: a step may take minutes.
+fn tell_signal(interrupt: &Interrupt, progress: &Mutex<Progress>, ended: Receiver<()>) {
+    if let Some(signal) = interrupt.wait(&ended) {
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.say(&format_args!(
+            "{}: the run ends after this step, with its state saved; a second signal ends it at once, unsaved",
+            signal.name()
+        ));
     }
 }
 
