@@ -200,6 +200,16 @@ pub enum ResumeError {
         /// The step of the last state.
         step: u64,
     },
+    /// A new run would cost the networks of an earlier one of which nothing else is known.
+    #[error(
+        "{} is a network of an earlier run, and no state beside it tells whether that run came to its end: begin a new \
+         run in its place by --overwrite, or name another --checkpoint-dir",
+        network.display()
+    )]
+    NoStateOf {
+        /// One of its networks.
+        network: PathBuf,
+    },
     /// Two runs would mix their files.
     #[error(
         "another dcgan-train is training into {}: wait for its end, or name other folders with --checkpoint-dir and \

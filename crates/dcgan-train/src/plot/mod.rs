@@ -4,8 +4,8 @@
 //! fiftieth of the steps ([`MovingAverage`], unbiased from the first step on). A run of several epochs has a second
 //! chart with their means. Colours are two of Okabe and Ito's palette, which colour-blind people tell apart.
 
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use dcgan_core::atomic::WriteError;
 use dcgan_core::grid;
@@ -74,19 +74,6 @@ pub fn save(history: &LossHistory, path: &Path) -> Result<bool, WriteError> {
         Some(picture) => grid::save_png(&picture.into(), path).map(|()| true),
         None => Ok(false),
     }
-}
-
-/// Removes the picture of an earlier run, so that it cannot pass for that of the run that begins.
-///
-/// # Errors
-/// [`WriteError`] if it cannot be removed, or if what stands at the path is no file: a picture could not be saved there.
-pub fn remove(path: &Path) -> Result<(), WriteError> {
-    let removed = match fs::canonicalize(path) {
-        Ok(file) if file.is_file() => fs::remove_file(file),
-        Ok(_) => Err(io::Error::other("this is a folder or a device, a file was expected")),
-        Err(_) => Ok(()),
-    };
-    removed.map_err(|source| WriteError { path: path.to_owned(), source })
 }
 
 /// Draws the picture, [`SIZE`] large; none where neither loss has two finite values to draw a line through.

@@ -30,7 +30,7 @@ pub struct EventFile {
 
 impl EventFile {
     /// Begins a run's file in `folder`, which is made where it is missing. Event files of an earlier run there are
-    /// removed: both would be shown as one.
+    /// removed: both would be shown as one. Those of other programs stay.
     ///
     /// # Errors
     /// [`WriteError`] names what cannot be written.
@@ -101,6 +101,13 @@ fn new_file(folder: &Path) -> Result<(PathBuf, File), WriteError> {
     Ok((path, file))
 }
 
+/// Whether a file's name is one that [`EventFile`] gives: other programs' event files have the machine's name in theirs.
+pub(crate) fn is_event_file(name: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = name.strip_prefix(NAME).and_then(|rest| rest.split_once('.'));
+    parts.is_some_and(|(time, process)| is_number(time) && is_number(process))
+}
+
 /// The time in an event file's name.
 fn time_of(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.strip_prefix(NAME)?.split('.').next()?.parse().ok()
@@ -112,7 +119,8 @@ fn event_files(folder: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn remove_events(folder: &Path) -> io::Result<()> {
-    event_files(folder).try_for_each(fs::remove_file)
+    let is_own = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(is_event_file);
+    event_files(folder).filter(is_own).try_for_each(fs::remove_file)
 }
 
 fn wrong(path: &Path, source: io::Error) -> WriteError {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::Checkpoint;
 use dcgan_core::spec::NetworkSpec;
-use dcgan_core::{DiscriminatorSpec, choice, grid, latent};
+use dcgan_core::{DiscriminatorSpec, grid, latent};
 use dcgan_data::examples;
 use image::DynamicImage;
 use ndarray::Array4;
@@ -39,17 +39,8 @@ fn mean_grid_path(config: &TrainConfig, epoch: u64) -> PathBuf {
     config.output_dir.join(format!("generated_ema_epoch_{epoch}.png"))
 }
 
-fn animation_path(config: &TrainConfig) -> PathBuf {
+pub(super) fn animation_path(config: &TrainConfig) -> PathBuf {
     config.output_dir.join("training.gif")
-}
-
-/// Removes what an earlier run left that this one may not write: it must not pass for this one's.
-pub(super) fn remove_old(config: &TrainConfig) -> Result<(), WriteError> {
-    plot::remove(&plot_path(config))?;
-    plot::remove(&animation_path(config))?;
-    // The last generator of that run stays until this one has its own: it is worth something, and no other is preferred.
-    let preferred = &choice::GENERATORS[..choice::GENERATORS.len() - 1];
-    preferred.iter().try_for_each(|(name, _)| plot::remove(&config.checkpoint_dir.join(name)))
 }
 
 impl<A: Architecture, E: Engine> Run<'_, A, E> {

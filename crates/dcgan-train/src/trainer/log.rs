@@ -23,7 +23,7 @@ pub(super) fn metrics_path(config: &TrainConfig) -> PathBuf {
     config.output_dir.join("metrics.jsonl")
 }
 
-fn events_path(config: &TrainConfig) -> PathBuf {
+pub(super) fn events_path(config: &TrainConfig) -> PathBuf {
     config.output_dir.join("tensorboard")
 }
 

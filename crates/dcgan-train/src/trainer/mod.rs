@@ -5,6 +5,8 @@
 //! - `position`: where in its data a run stands; `clock`: how long it may take
 //! - `log`: the numbers of each step; `files`: networks and pictures; `record`: the options that a result depends on
 //! - `run_state`: all of a run in a file; `states`: the folder of these; `going_back`: saving one, and going back to one
+//! - `earlier_run`: what an earlier run left in the same folders
+//! - `memory`: how much memory a run needs
 //! - `measure`: how good the generator is, and the best one
 //! - `outcome`: what a run came to
 
@@ -24,6 +26,7 @@ use crate::gan::Gan;
 use crate::interrupt::Interrupt;
 
 mod clock;
+mod earlier_run;
 mod files;
 mod going_back;
 mod log;
@@ -40,6 +43,7 @@ mod unread;
 pub use outcome::{Ending, Outcome};
 
 use clock::Clock;
+use earlier_run::EarlierRun;
 use log::Log;
 use measure::Best;
 use position::Position;
@@ -199,12 +203,13 @@ fn go_on<A: Architecture, E: Engine>(
     })
 }
 
-/// Clears the place for a new run: what an earlier one left must not pass for this one's.
+/// Clears the folders for a new run: no file of an earlier one must pass for this one's.
 fn begin(config: &TrainConfig, states: &States, report: &mut dyn FnMut(Event)) -> Result<Begun, TrainError> {
+    let earlier = EarlierRun::find(config)?;
+    let folder = &config.checkpoint_dir;
     if let Some(step) = states.steps().last().copied() {
         // One that cannot be read may be worth as much.
         let is_complete = || matches!(states.newest(), Ok(Some(found)) if found.state.description.complete);
-        let folder = &config.checkpoint_dir;
         if !config.overwrite && !is_complete() {
             return Err(ResumeError::Unfinished { folder: folder.clone(), step }.into());
         }
@@ -212,9 +217,14 @@ fn begin(config: &TrainConfig, states: &States, report: &mut dyn FnMut(Event)) -
             "replacing an earlier run in {}, which came to step {step}",
             folder.display()
         )));
-        states.clear();
+    } else if let Some(network) = earlier.network()
+        && !config.overwrite
+    {
+        return Err(ResumeError::NoStateOf { network: network.to_owned() }.into());
     }
-    files::remove_old(config)?;
+    if let Some(removed) = earlier.remove(config)? {
+        report(Event::Note(removed));
+    }
     Ok(Begun {
         log: Log::create(config)?,
         grids: Vec::new(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dcgan_core::atomic::{self, WriteError};
 use dcgan_core::checkpoint::CheckpointError;
 
+use super::earlier_run::number;
 use super::run_state::RunState;
 use crate::collapse::OnCollapse;
 use crate::config::TrainConfig;
@@ -133,11 +134,6 @@ impl States {
         }
     }
 
-    /// Removes all states.
-    pub(super) fn clear(&self) {
-        self.remove(&list(&self.folder));
-    }
-
     /// The steps of all states, in order.
     pub(super) fn steps(&self) -> Vec<u64> {
         list(&self.folder)
@@ -210,14 +206,14 @@ fn name(step: u64) -> String {
     format!("{BEFORE}{step}{AFTER}")
 }
 
+/// The step of a state's file name.
+pub(super) fn step_of(name: &str) -> Option<u64> {
+    number(name, BEFORE, AFTER)
+}
+
 /// The steps of a folder's states, in order.
 fn list(folder: &Path) -> Vec<u64> {
-    let step = |entry: fs::DirEntry| {
-        let name = entry.file_name();
-        let step = name.to_str()?.strip_prefix(BEFORE)?.strip_suffix(AFTER)?.parse().ok()?;
-        // Not that of another spelling, such as one with zeros before it.
-        (name.to_str() == Some(self::name(step).as_str())).then_some(step)
-    };
+    let step = |entry: fs::DirEntry| step_of(entry.file_name().to_str()?);
     let mut steps: Vec<u64> =
         fs::read_dir(folder).map(|entries| entries.flatten().filter_map(step).collect()).unwrap_or_default();
     steps.sort_unstable();
