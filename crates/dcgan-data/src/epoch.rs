@@ -10,6 +10,7 @@ use dcgan_core::rng::Rng;
 use dcgan_core::streams;
 
 use crate::cache::Cache;
+use crate::error::room;
 use crate::{Batch, Broken, DataError, Dataset, Fitter, LoaderConfig, Place};
 
 /// All batches from a place on, without end.
@@ -33,8 +34,8 @@ impl Batches {
         if self.ahead.is_none() {
             self.begin_epoch()?;
         }
-        let mut pixels =
-            Vec::with_capacity(self.config.batch_size.min(self.images.len()) * self.config.bytes());
+        let most = self.config.batch_size.min(self.images.len());
+        let mut pixels = room("--batch-size", most, self.config.bytes())?;
         let mut count = 0;
         while count < self.config.batch_size
             && let Some(image) = self.ahead.take()

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use image::ImageError;
+use indicatif::HumanBytes;
 
 use crate::download::DownloadError;
 use crate::unpack::UnpackError;
@@ -128,6 +129,16 @@ pub enum DataError {
         /// The last picture's failure.
         last: String,
     },
+    /// There is no memory for as many images as are needed at once.
+    #[error("{flag}: {images} images need {} of memory, which the system does not give: use fewer", HumanBytes(*bytes))]
+    Memory {
+        /// The flag that says how many.
+        flag: &'static str,
+        /// How many images.
+        images: usize,
+        /// The bytes that they need.
+        bytes: u64,
+    },
     /// A setting that cannot work.
     #[error("{what}: expected {expected}, found {found}")]
     Setting {
@@ -155,6 +166,23 @@ pub enum DataError {
     Ended,
 }
 
+/// An empty vector with room for some images of `size` values each; `flag` says how many.
+///
+/// # Errors
+/// [`DataError::Memory`] if the system does not give the memory.
+pub(crate) fn room<T>(flag: &'static str, images: usize, size: usize) -> Result<Vec<T>, DataError> {
+    let mut values = Vec::new();
+    let reserved = images.checked_mul(size).map(|length| values.try_reserve_exact(length));
+    match reserved {
+        Some(Ok(())) => Ok(values),
+        _ => {
+            let bytes = [images, size, size_of::<T>()].map(|it| it as u64);
+            let bytes = bytes.into_iter().fold(1, u64::saturating_mul);
+            Err(DataError::Memory { flag, images, bytes })
+        }
+    }
+}
+
 /// What to do where a server does not give the files.
 fn without_download(error: &DownloadError, place: &str) -> String {
     match error {
@@ -163,5 +191,22 @@ fn without_download(error: &DownloadError, place: &str) -> String {
              {place}"
         ),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_images_than_there_is_memory_for_are_an_error_with_the_flag_and_the_size() {
+        assert!(room::<u8>("--batch-size", 5, 12).unwrap().capacity() >= 60);
+        for (images, expected) in [(1 << 50, "16.00 EiB"), (usize::MAX, "16.00 EiB"), (1 << 46, "3.00 EiB")] {
+            let text = room::<f32>("--metric-images", images, 12_288).unwrap_err().to_string();
+            assert!(
+                text.starts_with(&format!("--metric-images: {images} images need {expected} of memory")),
+                "{text}"
+            );
+        }
     }
 }

@@ -5,12 +5,14 @@ use dcgan_core::rng::Rng;
 use dcgan_core::streams;
 use ndarray::Array4;
 
+use crate::error::room;
 use crate::{DataError, Dataset, Fitter};
+
 /// `count` images of a dataset as the networks see them, `[N, channels, size, size]` in [-1, 1]: chosen at random by
 /// `seed`, fewer where there are no more. Broken ones are passed over.
 ///
 /// # Errors
-/// If images cannot have this size and these channels.
+/// If images cannot have this size and these channels, or there is no memory for so many.
 pub fn examples(
     dataset: &dyn Dataset,
     [channels, size]: [usize; 2],
@@ -18,9 +20,11 @@ pub fn examples(
     seed: u64,
 ) -> Result<Array4<f32>, DataError> {
     let fitted = shuffled(dataset, Fitter::new(size, channels)?, seed).filter_map(Result::ok);
-    let bytes: Vec<u8> = fitted.take(count).flatten().collect();
-    let shape = (bytes.len() / (channels * size * size), channels, size, size);
-    let values = bytes.into_iter().map(pixels::from_u8).collect();
+    let mut values: Vec<f32> = room("--metric-images", count.min(dataset.len()), channels * size * size)?;
+    for image in fitted.take(count) {
+        values.extend(image.into_iter().map(pixels::from_u8));
+    }
+    let shape = (values.len() / (channels * size * size), channels, size, size);
     Ok(Array4::from_shape_vec(shape, values).expect("a fitter gives whole images"))
 }
 

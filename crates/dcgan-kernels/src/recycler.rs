@@ -3,6 +3,7 @@
 //! A training step frees the maps of a pass and soon allocates others of the same sizes, some hundred megabytes. The
 //! system's allocator returns such blocks to the operating system and maps new ones, whose pages fault and are zeroed
 //! one by one. [`Recycler`] holds on to them, and asks for huge pages, because the kernels stride through the maps.
+//! Where the system has no more memory, it returns the unused ones.
 //!
 //! A program opts in with `#[global_allocator]`.
 
@@ -37,7 +38,7 @@ pub struct Recycler {
 #[derive(Clone, Copy)]
 struct Block {
     address: usize,
-    size: usize,
+    layout: Layout,
     used: bool,
 }
 
@@ -50,8 +51,12 @@ impl Recycler {
     /// Takes the smallest free block of at least `size` and less than `2 * size` bytes.
     fn reuse(&self, size: usize) -> Option<usize> {
         let mut blocks = self.blocks.lock().ok()?;
-        let fits = |block: &Block| !block.used && (size..2 * size).contains(&block.size);
-        let block = blocks.iter_mut().flatten().filter(|block| fits(block)).min_by_key(|block| block.size)?;
+        let fits = |block: &Block| !block.used && (size..2 * size).contains(&block.layout.size());
+        let block = blocks
+            .iter_mut()
+            .flatten()
+            .filter(|block| fits(block))
+            .min_by_key(|block| block.layout.size())?;
         block.used = true;
         Some(block.address)
     }
@@ -59,19 +64,37 @@ impl Recycler {
     /// A zeroed block from the system, held from now on.
     fn new_block(&self, layout: Layout) -> *mut u8 {
         // SAFETY: a large block is not empty.
-        let block = unsafe { pages::zeroed(layout) };
-        if !block.is_null() && self.hold(block as usize, layout.size()) {
+        let mut block = unsafe { pages::zeroed(layout) };
+        if block.is_null() && self.return_unused() {
+            // SAFETY: as above.
+            block = unsafe { pages::zeroed(layout) };
+        }
+        if !block.is_null() && self.hold(block as usize, layout) {
             // SAFETY: the block is ours, and this long.
             unsafe { pages::make_huge(block, layout.size()) };
         }
         block
     }
 
+    /// Returns all unused blocks to the system; `false` if there are none.
+    fn return_unused(&self) -> bool {
+        let Ok(mut blocks) = self.blocks.lock() else { return false };
+        let mut found = false;
+        for slot in blocks.iter_mut() {
+            if let Some(Block { address, layout, .. }) = slot.take_if(|block| !block.used) {
+                // SAFETY: the block came from `zeroed` with this layout, and nobody uses it.
+                unsafe { pages::free(address as *mut u8, layout) };
+                found = true;
+            }
+        }
+        found
+    }
+
     /// Records a new block; `false` if all slots are taken.
-    fn hold(&self, address: usize, size: usize) -> bool {
+    fn hold(&self, address: usize, layout: Layout) -> bool {
         let Ok(mut blocks) = self.blocks.lock() else { return false };
         let Some(slot) = blocks.iter_mut().find(|slot| slot.is_none()) else { return false };
-        *slot = Some(Block { address, size, used: true });
+        *slot = Some(Block { address, layout, used: true });
         true
     }
 
@@ -173,4 +196,31 @@ mod pages {
     }
 
     pub(super) unsafe fn make_huge(_: *mut u8, _: usize) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The addresses of the blocks that are kept.
+    fn kept(recycler: &Recycler) -> Vec<usize> {
+        recycler.blocks.lock().unwrap().iter().flatten().map(|block| block.address).collect()
+    }
+
+    #[test]
+    fn unused_blocks_go_back_to_the_system_when_it_has_no_more() {
+        let recycler = Recycler::new();
+        let layout = |size| Layout::from_size_align(size, 8).unwrap();
+        // SAFETY: none of the layouts is empty, and each block goes back with the layout that it came with.
+        unsafe {
+            let [used, free] = [(); 2].map(|()| recycler.alloc(layout(4 * LARGE)));
+            recycler.dealloc(free, layout(4 * LARGE));
+            assert_eq!(kept(&recycler), [used as usize, free as usize]);
+            assert!(recycler.alloc(layout(1 << 60)).is_null());
+            assert_eq!(kept(&recycler), [used as usize]);
+            used.add(4 * LARGE - 1).write(7);
+            recycler.dealloc(used, layout(4 * LARGE));
+            assert!(recycler.give_back() && !recycler.give_back());
+        }
+    }
 }

@@ -8,6 +8,7 @@ use dcgan_kernels::augment::{Augmentation, ImagesShape};
 use dcgan_kernels::norm;
 use dfdx::prelude::*;
 
+use crate::arch::Architecture;
 use crate::batch;
 use crate::buffer;
 use crate::ledger::Ledger;
@@ -147,6 +148,14 @@ pub trait Engine: Sized + 'static {
 
     /// Steps whose numbers a run lets stand in the ledger before it reads them.
     const UNREAD_STEPS: usize;
+
+    /// Whether tensors are in this process's own memory.
+    const ON_HOST: bool = true;
+
+    /// The largest batch of `A` that the device can count.
+    fn largest_batch<A: Architecture>() -> usize {
+        usize::MAX
+    }
 
     /// `activation(norm(conv2d(x, filter)))`: `[C, S, S, N]`, `[O, C, 4, 4]` to `[O, HALF, HALF, N]`.
     ///

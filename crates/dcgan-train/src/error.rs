@@ -6,6 +6,7 @@ use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::CheckpointError;
 use dcgan_core::metric::MetricError;
 use dcgan_data::DataError;
+use indicatif::HumanBytes;
 
 use crate::collapse::Collapse;
 
@@ -49,6 +50,36 @@ pub enum TrainError {
         dataset: String,
         /// Images there are.
         images: usize,
+    },
+    /// A batch that needs more memory than this process can get.
+    #[error(
+        "--batch-size {batch_size}: training needs about {} of memory, and {} are left of {limit}: {}",
+        HumanBytes(*needed),
+        HumanBytes(*left),
+        smaller_batch(*fits)
+    )]
+    Memory {
+        /// Images asked for.
+        batch_size: usize,
+        /// Bytes that the run needs.
+        needed: u64,
+        /// Bytes that the process can still get.
+        left: u64,
+        /// What bounds them.
+        limit: &'static str,
+        /// The largest batch that these bytes are enough for; 0 for none.
+        fits: u64,
+    },
+    /// A batch whose values the device's kernels cannot count.
+    #[error(
+        "--batch-size {batch_size}: the kernels of this device count values in 32 bits, too few for this --arch: use \
+         --batch-size {largest} or less"
+    )]
+    DeviceBatch {
+        /// Images asked for.
+        batch_size: usize,
+        /// The most that can be counted.
+        largest: usize,
     },
     /// More updates of the discriminator a step than an epoch has batches.
     #[error(
@@ -99,6 +130,13 @@ fn largest_batch(images: usize) -> String {
     match images {
         1 => "1 image, use --batch-size 1".to_owned(),
         _ => format!("{images} images, use --batch-size {images} or less"),
+    }
+}
+
+fn smaller_batch(fits: u64) -> String {
+    match fits {
+        0 => "raise the limit, or use a smaller --arch, --cache-mib or --metric-images".to_owned(),
+        _ => format!("use --batch-size {fits} or less"),
     }
 }
 

@@ -40,6 +40,7 @@ pub mod ledger;
 mod lend;
 pub mod loss;
 pub mod measurement;
+pub mod memory;
 pub mod metrics;
 pub mod moving_average;
 pub mod native;

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use dcgan_data::DatasetKind;
-use dcgan_train::arch::Arch;
+use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
 use dcgan_train::collapse::OnCollapse;
 use dcgan_train::config::TrainConfig;
 use dcgan_train::cuda::Fused;
@@ -63,6 +63,43 @@ fn numbers(folder: &Path) -> Vec<[f64; 7]> {
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
         .map(|line| names.map(|name| number(&line, name)))
         .collect()
+}
+
+/// The largest map of patches has 4 x 64 x 32 x 32 = 2^18 values an image, and 8192 of them have 2^31.
+#[test]
+fn a_batch_that_kernels_cannot_count_is_refused_before_anything_is_computed() {
+    let folder = TempDir::new().unwrap();
+    let config = TrainConfig { arch: arch("dcgan64"), batch_size: 8192, ..config(folder.path(), 1) };
+    let error = run(&config).0.unwrap_err();
+    assert!(matches!(error, TrainError::DeviceBatch { batch_size: 8192, largest: 8191 }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("--batch-size 8192: ") && text.ends_with("use --batch-size 8191 or less"),
+        "{text}"
+    );
+    assert!(folder.path().read_dir().unwrap().next().is_none(), "nothing is written");
+}
+
+/// By hand: of each architecture the most values of patches, four for each value of a map.
+#[test]
+fn the_largest_batch_is_that_of_the_largest_patches() {
+    struct Largest;
+    impl ForArchitecture for Largest {
+        type Output = usize;
+        fn run<A: Architecture>(self, _: &'static str) -> usize {
+            Engine::largest_batch::<A>()
+        }
+    }
+    for (name, patches) in [
+        ("dcgan64", 4 * 64 * 32 * 32),
+        ("dcgan64-small", 4 * 16 * 32 * 32),
+        ("dcgan32", 4 * 64 * 16 * 16),
+        ("dcgan32-small", 4 * 16 * 16 * 16),
+        ("dcgan32-gray", 4 * 64 * 16 * 16),
+    ] {
+        let most = arch(name).run(Largest);
+        assert!(most * patches < 1 << 31 && (most + 1) * patches >= 1 << 31, "{name}: {most}");
+    }
 }
 
 /// The last steps are fewer than are read at a time.

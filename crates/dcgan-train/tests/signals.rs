@@ -97,10 +97,11 @@ fn a_second_signal_ends_a_run_at_once() {
     let mut child = start(folder.path(), &[&slow]);
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().starts_with("training dcgan64 ")));
-    for _ in 0..2 {
-        sleep(Duration::from_millis(50));
-        signal(&child, "-INT");
-    }
+    signal(&child, "-INT");
+    let said = lines.find_map(|line| line.ok().filter(|line| line.starts_with("Ctrl-C: ")));
+    let expected = "Ctrl-C: the run ends after this step, with its state saved; a second signal ends it at once, unsaved";
+    assert_eq!(said.as_deref(), Some(expected));
+    signal(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!lines.any(|line| line.unwrap().contains("stopped by")));
 }
@@ -196,6 +197,37 @@ fn a_file_beyond_the_limit_of_sizes_ends_a_run_and_keeps_the_state() {
     ends_when_full(folder.path(), &mut { limited });
     train(folder.path(), &[&SHAPES, &["--max-steps", "4", "--resume"]]);
     assert_same_results(folder.path(), uninterrupted(4).path());
+}
+
+/// A run whose address space has a limit, in KiB: what it says, and its exit code.
+#[cfg(target_os = "linux")]
+fn run_within(folder: &Path, kib: u32, arguments: &[&str]) -> (String, i32) {
+    let program = assert_cmd::cargo::cargo_bin!("dcgan-train");
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -v {kib} && exec \"$0\" \"$@\"")]).arg(program).args(arguments);
+    let output = command.args(["--threads", "2", "--max-steps", "1"]).current_dir(folder).output().unwrap();
+    (String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap_or(-1))
+}
+
+/// The batch that the message names does fit.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_batch_beyond_the_limit_of_memory_is_refused_with_one_that_fits() {
+    let folder = TempDir::new().unwrap();
+    let flags = |batch_size| ["--dataset", "shapes", "--arch", "dcgan32-small", "--batch-size", batch_size];
+    let (text, code) = run_within(folder.path(), 600_000, &flags("5000"));
+    assert_eq!(code, 1, "{text}");
+    let expected = "dcgan-train: --batch-size 5000: training needs about 1.";
+    let line = text.lines().find(|line| line.starts_with(expected)).unwrap_or_else(|| panic!("{text}"));
+    assert!(line.contains(" MiB are left of address space (ulimit -v): use --batch-size "), "{line}");
+    assert_eq!(names(folder.path()), [""; 0], "nothing is written");
+    let words: Vec<&str> = line.split(' ').collect();
+    let fits = words[words.len() - 3];
+    assert!((100..5000).contains(&fits.parse::<u32>().unwrap()), "{line}");
+    let (text, code) = run_within(folder.path(), 600_000, &flags(fits));
+    assert_eq!(code, 0, "{text}");
+    let (text, code) = run_within(folder.path(), 600_000, &["--dataset", "shapes", "--batch-size", "5000"]);
+    assert!(code == 1 && text.contains("--batch-size 5000: training needs about 15."), "{text}");
 }
 
 /// A file system of its own, gone with the test.

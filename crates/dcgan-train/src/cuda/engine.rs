@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::rc::Rc;
 
+use dcgan_core::spec::BASE_SIDE;
 use dcgan_kernels::augment::{Augmentation, ImagesShape};
 use dcgan_kernels::conv::ConvShape;
 use dfdx::prelude::*;
@@ -17,6 +18,7 @@ use super::ledger::Pages;
 use super::memory::{View, ViewMut};
 use super::outputs::{self, nothing};
 use super::{Floats, Machine, MachineResult, Product};
+use crate::arch::Architecture;
 use crate::buffer;
 use crate::engine::{
     Activation, AdamStep, Array, Buffer, DeviceResult, Engine, FeatureShape, Filter, MapShape, Norm,
@@ -41,6 +43,15 @@ impl<M: Machine> Engine for Fused<M> {
 
     /// So few that nobody waits for news, and so many that reading them costs next to nothing.
     const UNREAD_STEPS: usize = 16;
+    const ON_HOST: bool = false;
+
+    /// No map of a network has as many values as the patches of the largest one.
+    fn largest_batch<A: Architecture>() -> usize {
+        let large = |channels, side| launch::patches_len(ConvShape { channels, outputs: 1, side, batch: 1 });
+        let maps = (1..).zip(&A::WIDTHS[1..]).map(|(stage, width)| large(*width, BASE_SIDE << stage));
+        let most = maps.chain([large(A::CHANNELS, A::SIDE)]).max().unwrap_or(1);
+        launch::MOST / most
+    }
 
     fn down<const C: usize, const O: usize, const S: usize, const HALF: usize, T: Tape<f32, M::Device>>(
         x: Array<MapShape<C, S>, Self, T>,

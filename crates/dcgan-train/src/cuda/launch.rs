@@ -255,9 +255,12 @@ pub(super) fn launch(kernel: &'static str, blocks: usize, used: &[u64]) -> Launc
     Launch { kernel, blocks: int(blocks) as u32, arguments }
 }
 
-/// A size as an argument: kernels count in 32 bits, and one bit is left so that no sum of two overflows.
+/// The most that kernels count to: they have 32 bits, and one bit is left so that no sum of two overflows.
+pub const MOST: usize = i32::MAX as usize;
+
+/// A size as an argument.
 pub(super) fn int(size: usize) -> u64 {
-    assert!(i32::try_from(size).is_ok(), "{size} floats are too many for one kernel: take a smaller batch");
+    assert!(size <= MOST, "{size} floats are too many for one kernel: take a smaller batch");
     size as u64
 }
 

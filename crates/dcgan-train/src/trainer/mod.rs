@@ -31,6 +31,7 @@ mod files;
 mod going_back;
 mod log;
 mod measure;
+mod memory;
 mod outcome;
 mod position;
 mod record;
@@ -95,6 +96,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
         let position = position.unwrap_or_default();
         let dataset = open_dataset(config, A::SIDE, report)?;
         let images = dataset.len();
+        memory::check::<A, E>(config, images)?;
         let mut loader = start_loader::<A>(config, &dataset, &position)?;
         // Data that cannot be used is known before anything of an earlier run is replaced.
         let ahead = loader.next_batch()?;
