@@ -67,7 +67,7 @@ pub enum TrainError {
         left: u64,
         /// What bounds them.
         limit: &'static str,
-        /// The largest batch that these bytes are enough for; 0 for none.
+        /// A batch that these bytes are enough for; 0 for none.
         fits: u64,
     },
     /// A batch whose values the device's kernels cannot count.
