@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use image::{DynamicImage, RgbImage};
 
-use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source};
+use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source, md5_of};
 use crate::unpack::Selection;
-use crate::{DataError, Dataset, Split, open_if_there};
+use crate::{DataError, Dataset, Fingerprint, Split, open_if_there};
 
 /// The files: five of training images, then that of the test images.
 const FILES: [&str; 6] = [
@@ -149,6 +149,20 @@ impl Dataset for Cifar10 {
         }
         panic!("picture {index} of {}", self.len());
     }
+
+    fn may_be_broken(&self) -> bool {
+        false
+    }
+
+    /// The files' names and contents.
+    fn fingerprint(&self) -> Result<Fingerprint, DataError> {
+        let mut fingerprint = Fingerprint::default();
+        for file in &self.files {
+            let name = file.path.file_name().unwrap_or_default();
+            fingerprint.add_md5(&name.to_string_lossy(), &file.md5()?);
+        }
+        Ok(fingerprint)
+    }
 }
 
 #[derive(Debug)]
@@ -178,6 +192,13 @@ impl RecordFile {
             let pixel = y as usize * SIDE + x as usize;
             image::Rgb([planes[pixel], planes[PLANE + pixel], planes[2 * PLANE + pixel]])
         }))
+    }
+
+    fn md5(&self) -> Result<String, DataError> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.rewind()
+            .and_then(|()| md5_of(&mut *file))
+            .map_err(|reason| DataError::Read { path: self.path.clone(), reason })
     }
 
     fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {

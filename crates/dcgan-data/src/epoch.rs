@@ -1,7 +1,6 @@
 //! The order of images and their grouping into batches, epoch after epoch.
 
 use std::mem;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec;
@@ -21,7 +20,7 @@ pub(crate) struct Batches {
     place: Place,
     order: vec::IntoIter<u32>,
     /// The image after the ones handed out: without it, a batch could not tell whether it is its epoch's last.
-    ahead: Option<Rc<[u8]>>,
+    ahead: Option<Arc<[u8]>>,
 }
 
 impl Batches {
@@ -85,7 +84,7 @@ impl Batches {
 pub(crate) struct Images {
     dataset: Arc<dyn Dataset>,
     fitter: Fitter,
-    cache: Cache,
+    cache: Arc<Cache>,
     is_broken: Vec<bool>,
     /// What was found broken since it was last reported.
     failures: Vec<Broken>,
@@ -96,11 +95,11 @@ impl Images {
     pub(crate) fn new(
         dataset: Arc<dyn Dataset>,
         fitter: Fitter,
+        cache: Arc<Cache>,
         config: &LoaderConfig,
         stop: Arc<AtomicBool>,
     ) -> Self {
         let len = dataset.len();
-        let cache = Cache::new(len, config.cache_bytes);
         let mut is_broken = vec![false; len];
         for image in config.broken.iter().filter_map(|image| usize::try_from(*image).ok()) {
             if let Some(is_broken) = is_broken.get_mut(image) {
@@ -115,7 +114,7 @@ impl Images {
     }
 
     /// The next image of `order` that is not broken; `None` at its end, or when loading is to stop.
-    fn next_good(&mut self, order: &mut vec::IntoIter<u32>) -> Option<Rc<[u8]>> {
+    fn next_good(&mut self, order: &mut vec::IntoIter<u32>) -> Option<Arc<[u8]>> {
         for index in order {
             if self.stop.load(Ordering::Relaxed) {
                 return None;
@@ -127,7 +126,7 @@ impl Images {
         None
     }
 
-    fn load(&mut self, index: usize) -> Option<Rc<[u8]>> {
+    fn load(&mut self, index: usize) -> Option<Arc<[u8]>> {
         if self.is_broken[index] {
             return None;
         }
@@ -136,7 +135,7 @@ impl Images {
         }
         match self.dataset.picture(index).and_then(|picture| self.fitter.fit(picture)) {
             Ok(image) => {
-                let image = Rc::from(image);
+                let image = Arc::from(image);
                 self.cache.offer(index, &image);
                 Some(image)
             }

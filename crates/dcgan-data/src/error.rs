@@ -86,14 +86,74 @@ pub enum DataError {
     },
     /// A folder without any image.
     #[error(
-        "no images in {}: expected files ending in {} in it or in folders below it; name the folder of your \
+        "no images in {}: expected files ending in {} in it or in folders below it{}; name the folder of your \
          images with --data-dir",
         folder.display(),
         folder::EXTENSIONS.map(|extension| format!(".{extension}")).join(", "),
+        found_unread(unread),
     )]
     NoImages {
         /// The folder that was searched.
         folder: PathBuf,
+        /// Pictures that are there and are not read, such as `3 .gif`; empty if there are none.
+        unread: String,
+    },
+    /// An image file whose content is no image that is read.
+    #[error("cannot decode {}: expected a PNG, JPEG, WebP or BMP image, found {found}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
+    /// A picture larger than pictures may be.
+    #[error(
+        "cannot decode {}: its {width}x{height} pixels take {} MiB and may take {} MiB: make the image smaller",
+        path.display(),
+        mib(*bytes),
+        mib(*limit)
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Width of the image.
+        width: u32,
+        /// Height of the image.
+        height: u32,
+        /// Bytes of its pixels.
+        bytes: u64,
+        /// Bytes that they may have.
+        limit: u64,
+    },
+    /// A file larger than image files may be.
+    #[error("cannot decode {}: it has {} MiB, an image file may have {} MiB", path.display(), mib(*bytes), mib(*limit))]
+    LargeFile {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Bytes that it may have.
+        limit: u64,
+    },
+    /// The system does not give the memory that a picture takes.
+    #[error(
+        "cannot decode {}: its {width}x{height} pixels take up to {} MiB of memory while they are decoded, {}: make the \
+         image smaller",
+        path.display(),
+        mib(*bytes),
+        memory_limit(*address_space)
+    )]
+    DecodeMemory {
+        /// The file.
+        path: PathBuf,
+        /// Width of the image.
+        width: u32,
+        /// Height of the image.
+        height: u32,
+        /// Bytes that decoding takes at most.
+        bytes: u64,
+        /// Bytes of address space that the process may have, where that is limited.
+        address_space: Option<u64>,
     },
     /// An image file could not be decoded.
     #[error("cannot decode {}: {reason}", path.display())]
@@ -181,6 +241,24 @@ pub(crate) fn room<T>(flag: &'static str, images: usize, size: usize) -> Result<
             Err(DataError::Memory { flag, images, bytes })
         }
     }
+}
+
+/// Bytes in whole MiB, rounded up.
+fn mib(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}
+
+fn memory_limit(address_space: Option<u64>) -> String {
+    match address_space {
+        Some(bytes) => {
+            format!("and the program has {} MiB of address space in all (ulimit -v)", mib(bytes))
+        }
+        None => "which the system does not have free".to_owned(),
+    }
+}
+
+fn found_unread(unread: &str) -> String {
+    if unread.is_empty() { String::new() } else { format!(", found {unread}, which are not read") }
 }
 
 /// What to do where a server does not give the files.

@@ -14,6 +14,7 @@ use crate::DataError;
 ///
 /// PyTorch equivalent, to within 1 of 255: `image.convert("RGB")` (or `"L"`), `Resize(size)`,
 /// `CenterCrop(size)` of torchvision on Pillow images.
+#[derive(Clone)]
 pub struct Fitter {
     size: usize,
     channels: usize,

@@ -1,27 +1,44 @@
 //! Image files of any tree of folders.
 
-use std::collections::HashSet;
-use std::fs::{self, DirEntry};
-use std::io::{self, Cursor};
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use dcgan_core::input;
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::DynamicImage;
 
-use crate::{DataError, Dataset, jpeg};
+use crate::memory::DecodeMemory;
+use crate::{DataError, Dataset, Fingerprint};
 
-/// What the names of image files end in, in any case.
-pub(crate) const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
+mod decode;
+mod walk;
+
+pub(crate) use walk::EXTENSIONS;
+
+/// How the images of a folder are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct FolderConfig {
+    /// Leave photos as their pixels are stored, whatever turn their EXIF orientation asks for
+    ///
+    /// Without this flag, images of `folder` are turned and mirrored as image viewers show them.
+    #[arg(long, alias = "no_exif_orientation")]
+    pub no_exif_orientation: bool,
+}
 
 /// All PNG, JPEG, WebP and BMP files of a folder and of those below it, in the order of their paths.
 ///
-/// Symbolic links are followed; a folder reached twice counts once. An image's format is told from its
-/// content, whatever its name says. EXIF orientation is not applied.
+/// Hidden files and folders (names that begin with a dot) and the folders that systems add, such as `__MACOSX`, are
+/// passed over. Symbolic links are followed; a folder reached twice counts once. An image's format is told from its
+/// content, whatever its name says. The EXIF orientation is applied, unless [`FolderConfig`] turns that off.
 ///
-/// PyTorch equivalent: `torchvision.datasets.ImageFolder` without classes.
+/// PyTorch equivalent: `torchvision.datasets.ImageFolder` without classes, with `ImageOps.exif_transpose` as loader.
 #[derive(Debug)]
 pub struct Folder {
+    root: PathBuf,
     paths: Vec<PathBuf>,
+    /// How many pictures are of each kind that is not read, by extension.
+    unread: BTreeMap<String, usize>,
+    config: FolderConfig,
+    memory: DecodeMemory,
 }
 
 impl Folder {
@@ -29,13 +46,22 @@ impl Folder {
     ///
     /// # Errors
     /// When the folder or one below it cannot be read, or there is no image.
-    pub fn open(folder: &Path) -> Result<Self, DataError> {
-        let mut paths = image_paths(folder)?;
-        if paths.is_empty() {
-            return Err(DataError::NoImages { folder: folder.to_owned() });
+    pub fn open(folder: &Path, config: FolderConfig) -> Result<Self, DataError> {
+        let walk::Listing { mut images, unread } = walk::list(folder)?;
+        if images.is_empty() {
+            return Err(DataError::NoImages { folder: folder.to_owned(), unread: kinds(&unread) });
         }
-        paths.sort_unstable();
-        Ok(Self { paths })
+        images.sort_unstable();
+        let memory = DecodeMemory::new();
+        Ok(Self { root: folder.to_owned(), paths: images, unread, config, memory })
+    }
+
+    /// The file of picture `index`.
+    ///
+    /// # Panics
+    /// If `index` is not below [`len`](Dataset::len).
+    pub fn path(&self, index: usize) -> &Path {
+        &self.paths[index]
     }
 }
 
@@ -45,182 +71,38 @@ impl Dataset for Folder {
     }
 
     fn picture(&self, index: usize) -> Result<DynamicImage, DataError> {
-        decode(&self.paths[index])
+        decode::decode(&self.paths[index], self.config, &self.memory)
     }
-}
 
-fn image_paths(root: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut images = Vec::new();
-    let mut visited = HashSet::new();
-    let mut pending = vec![root.to_owned()];
-    while let Some(folder) = pending.pop() {
-        let unreadable = |reason| DataError::Folder { path: folder.clone(), reason };
-        if !visited.insert(fs::canonicalize(&folder).map_err(unreadable)?) {
-            continue;
+    /// The files' names and sizes. A file that changes without changing its size goes unnoticed.
+    fn fingerprint(&self) -> Result<Fingerprint, DataError> {
+        let mut fingerprint = Fingerprint::default();
+        for path in &self.paths {
+            let name = path.strip_prefix(&self.root).unwrap_or(path);
+            let size = fs::metadata(path).ok().map(|found| found.len());
+            fingerprint.add_file(&name.to_string_lossy(), size);
         }
-        let mut entries: Vec<DirEntry> =
-            fs::read_dir(&folder).and_then(Iterator::collect).map_err(unreadable)?;
-        // In order, so that of two ways to the same folder the same one is taken every time.
-        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.file_name()));
-        for entry in entries {
-            let path = entry.path();
-            if is_folder(&entry).map_err(unreadable)? {
-                pending.push(path);
-            } else if is_image_name(&path) {
-                images.push(path);
-            }
-        }
+        Ok(fingerprint)
     }
-    Ok(images)
-}
 
-fn is_folder(entry: &DirEntry) -> io::Result<bool> {
-    let kind = entry.file_type()?;
-    Ok(if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() })
-}
-
-fn is_image_name(path: &Path) -> bool {
-    path.extension().is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
-}
-
-fn decode(path: &Path) -> Result<DynamicImage, DataError> {
-    let unreadable = |reason| DataError::Read { path: path.to_owned(), reason };
-    let bytes = input::read(path).map_err(unreadable)?;
-    let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(unreadable)?;
-    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg::is_whole(&bytes) {
-        return Err(DataError::Truncated { path: path.to_owned() });
+    fn unread(&self) -> Option<String> {
+        let count: usize = self.unread.values().sum();
+        (count > 0).then(|| {
+            format!(
+                "{count} image{} left out in {}, of kinds that are not read: {}; convert them to PNG or JPEG to use them",
+                if count == 1 { " is" } else { "s are" },
+                self.root.display(),
+                kinds(&self.unread),
+            )
+        })
     }
-    reader.decode().map_err(|reason| DataError::Decode { path: path.to_owned(), reason })
+}
+
+/// Such as `3 .gif, 1 .heic`; empty where there are none.
+fn kinds(unread: &BTreeMap<String, usize>) -> String {
+    let kinds: Vec<_> = unread.iter().map(|(kind, count)| format!("{count} .{kind}")).collect();
+    kinds.join(", ")
 }
 
 #[cfg(test)]
-mod tests {
-    use image::{Rgb, RgbImage};
-
-    use super::*;
-
-    const FORMATS: [&str; 4] = ["a.png", "b.jpg", "c.webp", "d.bmp"];
-
-    /// A folder with a 20x10 picture of noise in each format.
-    fn pictures() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let picture = RgbImage::from_fn(20, 10, |x, y| Rgb([(x * 97 % 256) as u8, (y * 53) as u8, 90]));
-        for name in FORMATS {
-            save(&picture, &folder.path().join(name));
-        }
-        folder
-    }
-
-    fn save(picture: &RgbImage, path: &Path) {
-        picture.save_with_format(path, ImageFormat::from_path(path).unwrap()).unwrap();
-    }
-
-    fn names(dataset: &Folder, root: &Path) -> Vec<String> {
-        let name = |path: &PathBuf| path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
-        dataset.paths.iter().map(name).collect()
-    }
-
-    #[test]
-    fn images_of_a_tree_are_found_in_order_whatever_the_case() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in
-            ["z.JPG", "b/2.Png", "b/10.png", "a/deep/er/x.webp", "a/y.BMP", "b.jpeg", "notes.txt", "png"]
-        {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-        fs::create_dir(folder.path().join("empty.png")).unwrap();
-        let dataset = Folder::open(folder.path()).unwrap();
-        let expected = ["a/deep/er/x.webp", "a/y.BMP", "b/10.png", "b/2.Png", "b.jpeg", "z.JPG"];
-        assert_eq!(names(&dataset, folder.path()), expected);
-    }
-
-    #[test]
-    fn every_format_is_decoded() {
-        let folder = pictures();
-        let dataset = Folder::open(folder.path()).unwrap();
-        assert_eq!(dataset.len(), 4);
-        for (index, name) in FORMATS.iter().enumerate() {
-            let picture = dataset.picture(index).unwrap();
-            assert_eq!((picture.width(), picture.height()), (20, 10), "{name}");
-            let corner = picture.to_rgb8().get_pixel(0, 0).0;
-            let tolerance = if name.ends_with("jpg") { 60 } else { 0 };
-            assert!(
-                corner.iter().zip([0, 0, 90]).all(|(a, b)| a.abs_diff(b) <= tolerance),
-                "{name} {corner:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_file_cut_off_anywhere_is_an_error_that_names_it() {
-        let folder = pictures();
-        let dataset = Folder::open(folder.path()).unwrap();
-        for (index, name) in FORMATS.iter().enumerate() {
-            let path = folder.path().join(name);
-            let bytes = fs::read(&path).unwrap();
-            for kept in [0, 1, 10, bytes.len() / 3, bytes.len() / 2, bytes.len() * 9 / 10] {
-                fs::write(&path, &bytes[..kept]).unwrap();
-                let error = dataset.picture(index).expect_err(&format!("{name}, {kept} of {}", bytes.len()));
-                assert!(error.to_string().contains(name), "{error}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_no_image_or_is_gone_is_an_error_that_names_it() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["gone.png", "text.png"] {
-            fs::write(folder.path().join(name), "this is no image").unwrap();
-        }
-        let dataset = Folder::open(folder.path()).unwrap();
-        fs::remove_file(folder.path().join("gone.png")).unwrap();
-        assert!(dataset.picture(0).unwrap_err().to_string().contains("gone.png"));
-        assert!(dataset.picture(1).unwrap_err().to_string().contains("text.png"));
-    }
-
-    /// Reading it would never end.
-    #[cfg(unix)]
-    #[test]
-    fn a_device_among_the_images_is_an_error_that_names_it() {
-        let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.png")).unwrap();
-        let message = Folder::open(folder.path()).unwrap().picture(0).unwrap_err().to_string();
-        assert!(message.contains("zero.png: this is a device or a pipe"), "{message}");
-    }
-
-    #[test]
-    fn the_content_decides_the_format() {
-        let folder = pictures();
-        fs::rename(folder.path().join("a.png"), folder.path().join("a.jpg")).unwrap();
-        assert!(Folder::open(folder.path()).unwrap().picture(0).is_ok());
-    }
-
-    #[test]
-    fn without_images_the_error_names_the_folder_and_the_extensions() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("notes.txt"), "").unwrap();
-        let message = Folder::open(folder.path()).unwrap_err().to_string();
-        for part in [&folder.path().display().to_string(), ".png", ".jpg", ".jpeg", ".webp", ".bmp"] {
-            assert!(message.contains(part), "{part:?} is not in: {message}");
-        }
-        let missing = folder.path().join("missing");
-        assert!(Folder::open(&missing).unwrap_err().to_string().contains("missing"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_are_followed_and_loops_end() {
-        use std::os::unix::fs::symlink;
-        let folder = tempfile::tempdir().unwrap();
-        let elsewhere = pictures();
-        symlink(elsewhere.path(), folder.path().join("linked")).unwrap();
-        symlink(folder.path(), elsewhere.path().join("loop")).unwrap();
-        symlink(elsewhere.path(), folder.path().join("twice")).unwrap();
-        symlink("nowhere", folder.path().join("dangling")).unwrap();
-        let dataset = Folder::open(folder.path()).unwrap();
-        let expected = FORMATS.map(|name| format!("linked/{name}"));
-        assert_eq!(names(&dataset, folder.path()), expected);
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 //! - [`Dataset`] is where pictures come from: [`Cifar10`], [`Mnist`], [`Folder`] or [`Shapes`]
 //! - [`download`] fetches the published ones where they are missing
 //! - [`Fitter`] brings a picture of any size and colour to the architecture's, [`Scaler`] such images to another size
+//! - [`check`] finds out which pictures can be used; a [`Fingerprint`] tells one state of a dataset from another
 //! - [`Loader`] shuffles, decodes, fits and batches on a thread of its own
 //!
 //! Pixels stay bytes up to the consumer, which maps them to [-1, 1] with
@@ -27,15 +28,18 @@ use dcgan_core::input;
 use image::DynamicImage;
 
 mod cache;
+mod check;
 mod cifar10;
 pub mod download;
 mod epoch;
 mod error;
 mod examples;
+mod fingerprint;
 mod fit;
 mod folder;
 mod jpeg;
 mod loader;
+mod memory;
 mod mnist;
 mod outline;
 mod scale;
@@ -43,12 +47,15 @@ mod shapes;
 mod split;
 mod unpack;
 
+pub use cache::Cache;
+pub use check::check;
 pub use cifar10::Cifar10;
 pub use download::{DownloadConfig, DownloadEvent};
 pub use error::DataError;
 pub use examples::{examples, shuffled};
+pub use fingerprint::Fingerprint;
 pub use fit::Fitter;
-pub use folder::Folder;
+pub use folder::{Folder, FolderConfig};
 pub use loader::{Batch, Broken, Loader, LoaderConfig, Place, epoch_batches};
 pub use mnist::Mnist;
 pub use scale::Scaler;
@@ -71,6 +78,24 @@ pub trait Dataset: Send + Sync {
     /// # Panics
     /// If `index` is not below [`len`](Dataset::len).
     fn picture(&self, index: usize) -> Result<DynamicImage, DataError>;
+
+    /// Whether pictures may turn out to be unusable, so that only [`check`] tells how many can be used.
+    fn may_be_broken(&self) -> bool {
+        true
+    }
+
+    /// What the dataset consists of. Datasets without one are compared by their length alone.
+    ///
+    /// # Errors
+    /// When files cannot be read.
+    fn fingerprint(&self) -> Result<Fingerprint, DataError> {
+        Ok(Fingerprint::default())
+    }
+
+    /// What people should know of pictures that are in the dataset's place and are not read; `None` if there are none.
+    fn unread(&self) -> Option<String> {
+        None
+    }
 
     /// Whether there is no picture at all.
     fn is_empty(&self) -> bool {
@@ -116,7 +141,7 @@ impl DatasetKind {
     }
 
     /// Opens the dataset in `data_dir`, which [`DatasetKind::Shapes`] ignores; it draws at `size` instead. Of one that
-    /// [has splits](Self::has_splits), those images are read.
+    /// [has splits](Self::has_splits), those images are read. `folder` is for [`DatasetKind::Folder`] alone.
     ///
     /// A published dataset that is missing is downloaded first, as `download` says; `report` is told how far
     /// that is.
@@ -129,13 +154,14 @@ impl DatasetKind {
         split: Split,
         data_dir: &Path,
         size: usize,
+        folder: FolderConfig,
         download: &DownloadConfig,
         report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Box<dyn Dataset>, DataError> {
         Ok(match self {
             Self::Cifar10 => Box::new(Cifar10::open_or_download(split, data_dir, download, report)?),
             Self::Mnist => Box::new(Mnist::open_or_download(split, data_dir, download, report)?),
-            Self::Folder => Box::new(Folder::open(data_dir)?),
+            Self::Folder => Box::new(Folder::open(data_dir, folder)?),
             Self::Shapes => Box::new(Shapes::new(size)?),
         })
     }

@@ -8,6 +8,7 @@ use std::thread::{Builder, JoinHandle};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::Cache;
 use crate::epoch::{Batches, Images};
 use crate::{DataError, Dataset, Fitter};
 
@@ -125,6 +126,19 @@ impl Loader {
     /// # Errors
     /// When the dataset is empty, a setting cannot work or the thread cannot be started.
     pub fn start(dataset: Arc<dyn Dataset>, config: LoaderConfig) -> Result<Self, DataError> {
+        let cache = Arc::new(Cache::new(dataset.len(), config.cache_bytes));
+        Self::start_with(dataset, cache, config)
+    }
+
+    /// As [`start`](Loader::start), with a cache of this dataset's images as `config` fits them.
+    ///
+    /// # Errors
+    /// As [`start`](Loader::start).
+    pub fn start_with(
+        dataset: Arc<dyn Dataset>,
+        cache: Arc<Cache>,
+        config: LoaderConfig,
+    ) -> Result<Self, DataError> {
         let fitter = Fitter::new(config.size, config.channels)?;
         for (what, found) in [("batch size", config.batch_size), ("images of the dataset", dataset.len())] {
             if found == 0 {
@@ -135,7 +149,7 @@ impl Loader {
         let (sender, receiver) = sync_channel(config.prefetch);
         let stop_seen = Arc::clone(&stop);
         let work = move || {
-            let images = Images::new(dataset, fitter, &config, stop_seen);
+            let images = Images::new(dataset, fitter, cache, &config, stop_seen);
             send_all(Batches::new(images, config), &sender);
         };
         let thread =

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use image::{DynamicImage, GrayImage};
 
-use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source};
-use crate::{DataError, Dataset, Split, open_if_there};
+use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source, md5_of};
+use crate::{DataError, Dataset, Fingerprint, Split, open_if_there};
 
 /// What the file of each split is called: by its publishers, and in some copies of it; compressed or not.
 const NAMES: [&str; 4] = [
@@ -153,6 +153,18 @@ impl Dataset for Mnist {
     fn picture(&self, index: usize) -> Result<DynamicImage, DataError> {
         let pixels = self.pixels[index * IMAGE as usize..][..IMAGE as usize].to_vec();
         Ok(GrayImage::from_raw(SIDE, SIDE, pixels).expect("an image has this many pixels").into())
+    }
+
+    fn may_be_broken(&self) -> bool {
+        false
+    }
+
+    /// The images themselves, whatever file they came in.
+    fn fingerprint(&self) -> Result<Fingerprint, DataError> {
+        let mut fingerprint = Fingerprint::default();
+        let md5 = md5_of(&mut self.pixels.as_slice());
+        fingerprint.add_md5("the images", &md5.expect("reading memory does not fail"));
+        Ok(fingerprint)
     }
 }
 

@@ -4,8 +4,9 @@ use dcgan_core::rng::Rng;
 use dcgan_core::streams;
 use image::{DynamicImage, Rgb, RgbImage};
 
+use crate::download::md5_of;
 use crate::outline::{OUTLINES, Outline, Point};
-use crate::{DataError, Dataset, fit};
+use crate::{DataError, Dataset, Fingerprint, fit};
 
 /// How many pictures there are.
 const LEN: usize = 10_000;
@@ -39,6 +40,21 @@ impl Dataset for Shapes {
     fn picture(&self, index: usize) -> Result<DynamicImage, DataError> {
         assert!(index < LEN, "picture {index} of {LEN}");
         Ok(Drawing::new(&mut Rng::stream(0, streams::DRAWING, index as u64)).render(self.size).into())
+    }
+
+    fn may_be_broken(&self) -> bool {
+        false
+    }
+
+    /// How the program draws: the first picture and the last, at a fixed size.
+    fn fingerprint(&self) -> Result<Fingerprint, DataError> {
+        let mut fingerprint = Fingerprint::default();
+        for index in [0, LEN - 1] {
+            let pixels = Self { size: 16 }.picture(index)?.into_bytes();
+            let md5 = md5_of(&mut pixels.as_slice()).expect("reading memory does not fail");
+            fingerprint.add_md5(&format!("drawn picture {index}"), &md5);
+        }
+        Ok(fingerprint)
     }
 }
 

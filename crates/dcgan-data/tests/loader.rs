@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use dcgan_data::{Batch, DataError, Dataset, Folder, Loader, LoaderConfig, Place, epoch_batches};
+use dcgan_data::{
+    Batch, DataError, Dataset, Folder, FolderConfig, Loader, LoaderConfig, Place, epoch_batches,
+};
 use image::{DynamicImage, Rgb, RgbImage};
 
 /// Pictures that are their own number: pixel (0, 0) of picture `i` is `[i / 256, i % 256, 0]`.
@@ -147,7 +149,9 @@ fn a_truncated_file_of_a_folder_is_left_out_and_named() {
     let path = folder.path().join("3.jpg");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let mut loader = Loader::start(Arc::new(Folder::open(folder.path()).unwrap()), config(10)).unwrap();
+    let mut loader =
+        Loader::start(Arc::new(Folder::open(folder.path(), FolderConfig::default()).unwrap()), config(10))
+            .unwrap();
     for expected in [1, 0] {
         let batch = loader.next_batch().unwrap();
         assert_eq!((batch.count, batch.broken.len()), (4, expected));

@@ -3,7 +3,7 @@
 use std::ops::{Bound, RangeBounds};
 use std::path::PathBuf;
 
-use dcgan_data::{DatasetKind, DownloadConfig};
+use dcgan_data::{DatasetKind, DownloadConfig, FolderConfig};
 
 use crate::adam::AdamConfig;
 use crate::arch::Arch;
@@ -28,6 +28,9 @@ pub struct TrainConfig {
     /// Folder of the dataset; `shapes` needs none
     #[arg(long, alias = "data_dir", value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
+    /// How the images of a folder are read
+    #[command(flatten)]
+    pub folder: FolderConfig,
     /// What to do where the dataset is missing
     #[command(flatten)]
     pub download: DownloadConfig,
@@ -112,6 +115,12 @@ pub struct TrainConfig {
     /// the last state are lost.
     #[arg(long)]
     pub resume: bool,
+    /// Resume even if the data are not those that the run began with
+    ///
+    /// Without it, other images are refused, as they are told by their files' names and sizes, or by the contents of
+    /// CIFAR-10's and MNIST's files.
+    #[arg(long, alias = "allow_changed_data", requires = "resume")]
+    pub allow_changed_data: bool,
     /// Replace an earlier run in the same folders even if it did not come to its end, or has no state that tells
     ///
     /// A new run removes an earlier one's checkpoints, metrics and pictures from its folders, and no other files. An

@@ -14,7 +14,8 @@ use dcgan_core::input;
 use toml::{Table, Value};
 
 /// Flags that say what to do with a run, not what it is.
-const LEFT_OUT: [&str; 6] = ["config", "resume", "overwrite", "quiet", "help", "version"];
+const LEFT_OUT: [&str; 7] =
+    ["config", "resume", "allow-changed-data", "overwrite", "quiet", "help", "version"];
 
 /// A file of settings cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -206,17 +206,11 @@ pub enum ResumeError {
         /// Where the run's states are.
         folder: PathBuf,
     },
-    /// The dataset is another one.
-    #[error(
-        "--resume: {dataset} had {old} images when the run began and has {new} now; go on with the same ones"
-    )]
-    Images {
-        /// The dataset.
-        dataset: String,
-        /// How many it had.
-        old: usize,
-        /// How many it has.
-        new: usize,
+    /// The dataset is not the one that the run began with.
+    #[error("--resume: {change}; put the old data back, or go on with these by --allow-changed-data")]
+    Data {
+        /// The dataset, and what is different.
+        change: String,
     },
     /// A state is not that of such a run.
     #[error("--resume: {} does not fit this run: {reason}; go on with the program that wrote it", path.display())]

@@ -312,7 +312,7 @@ fn resume_command(on_collapse: Option<&str>) -> String {
 }
 
 fn resumed(mut words: Vec<String>, on_collapse: Option<&str>) -> String {
-    words.retain(|word| !["--resume", "--overwrite"].contains(&word.as_str()));
+    words.retain(|word| !["--resume", "--allow-changed-data", "--overwrite"].contains(&word.as_str()));
     let mut more = vec!["--resume"];
     if let Some(choice) = on_collapse {
         const SPELLINGS: [&str; 2] = ["--on-collapse", "--on_collapse"];

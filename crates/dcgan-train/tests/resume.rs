@@ -1,8 +1,10 @@
 //! A run that was stopped goes on as if it had not been.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use dcgan_core::archive::Archive;
 use tempfile::TempDir;
 
 mod common;
@@ -115,8 +117,95 @@ fn data_of_another_size_is_refused() {
     let folder = pictures();
     train(folder.path(), &[&FOLDER, &["--max-steps", "2"]]);
     fs::remove_file(folder.path().join("data/7.png")).unwrap();
-    let expected = ["the dataset folder in data had 22 images when the run began and has 21 now"];
-    fails(folder.path(), &[&FOLDER, &["--resume"]], &expected);
+    let change =
+        "the dataset folder in data had 22 images when the run began and has 21 now: 1 file is gone (7.png)";
+    let before = results(folder.path());
+    fails(folder.path(), &[&FOLDER, &["--resume"]], &[change, "--allow-changed-data"]);
+    assert!(results(folder.path()) == before, "nothing is changed");
+    // The broken images are found anew, under their new numbers, and there are 19 others.
+    let text = train(folder.path(), &[&FOLDER, &["--resume", "--allow-changed-data", "--num-epochs", "2"]]);
+    assert!(text.contains(&format!("warning: {change}\n")), "{text}");
+    assert!(text.contains("folder: 19 images, 3 steps an epoch"), "{text}");
+    assert_eq!(text.matches("skipped image").count(), 2, "{text}");
+    let again = train(folder.path(), &[&FOLDER, &["--resume", "--num-epochs", "3"]]);
+    assert!(
+        !again.contains("warning") && !again.contains("skipped image"),
+        "these are its data now:\n{again}"
+    );
+}
+
+/// The same number of images, and names and sizes that are the same but for one.
+#[test]
+fn other_files_of_the_same_number_are_refused_by_name() {
+    let folder = pictures();
+    let path = |name: &str| folder.path().join("data").join(name);
+    train(folder.path(), &[&FOLDER, &["--max-steps", "2"]]);
+    let expected = "the dataset folder in data has changed since the run began: ";
+    fs::rename(path("7.png"), path("7a.png")).unwrap();
+    let renamed = format!("{expected}1 file is gone (7.png), 1 file is new (7a.png); ");
+    fails(folder.path(), &[&FOLDER, &["--resume"]], &[&renamed, "--allow-changed-data"]);
+    fs::rename(path("7a.png"), path("7.png")).unwrap();
+    let bytes = fs::read(path("7.png")).unwrap();
+    fs::write(path("7.png"), [&bytes[..], b"more"].concat()).unwrap();
+    let sizes = format!("7.png: {} bytes before, {} now", bytes.len(), bytes.len() + 4);
+    fails(folder.path(), &[&FOLDER, &["--resume"]], &[&format!("{expected}1 file is changed ({sizes})")]);
+    fs::write(path("7.png"), &bytes).unwrap();
+    let text = train(folder.path(), &[&FOLDER, &["--resume", "--max-steps", "3"]]);
+    assert!(!text.contains("warning"), "{text}");
+}
+
+/// Archives are told by their contents: here one byte of one image, in a file of the same name and size.
+#[test]
+fn another_byte_of_an_archive_is_noticed() {
+    let cifar = ["--dataset", "cifar10", "--arch", "dcgan32-small", "--batch-size", "4", "--no-download"];
+    let mnist = ["--dataset", "mnist", "--arch", "dcgan32-gray", "--batch-size", "4", "--no-download"];
+    let header = [0x803_u32, 8, 28, 28].map(u32::to_be_bytes).concat();
+    let noise = |len: u64| (0..len).map(|i| (i * i / 7 % 251) as u8).collect::<Vec<_>>();
+    for (arguments, name, bytes, part) in [
+        (cifar, "data_batch_1.bin", noise(8 * 3073), "data_batch_1.bin: other contents"),
+        (mnist, "train-images-idx3-ubyte", [header, noise(8 * 784)].concat(), "the images: other contents"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        let (path, mut bytes) = (folder.path().join("data").join(name), bytes);
+        fs::write(&path, &bytes).unwrap();
+        train(folder.path(), &[&arguments, &["--max-steps", "1"]]);
+        train(folder.path(), &[&arguments, &["--max-steps", "2", "--resume"]]);
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        fails(folder.path(), &[&arguments, &["--max-steps", "3", "--resume"]], &[part]);
+        let allowed = ["--max-steps", "3", "--resume", "--allow-changed-data"];
+        assert!(train(folder.path(), &[&arguments, &allowed]).contains(part));
+    }
+}
+
+/// A state as it was before it had a fingerprint, and before EXIF orientation was applied.
+#[test]
+fn a_state_of_an_earlier_version_still_loads() {
+    let folder = pictures();
+    train(folder.path(), &[&FOLDER, &["--max-steps", "2"]]);
+    let path = state_path(folder.path(), 2);
+    let mut archive = Archive::load("dcgan_state", &path).unwrap();
+    for key in ["fingerprint", "schedule_steps"] {
+        assert!(archive.description.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+    }
+    archive.description["options"].as_object_mut().unwrap().remove("no_exif_orientation").unwrap();
+    // It knew one of the two broken images.
+    archive.description["position"]["broken"] = serde_json::json!([5]);
+    archive.save("dcgan_state", &path).unwrap();
+    let text = train(folder.path(), &[&FOLDER, &["--max-steps", "3", "--resume", "--no-exif-orientation"]]);
+    assert_eq!(text.matches("the state is of an earlier version").count(), 1, "{text}");
+    assert!(text.contains("folder: 20 images, 3 steps an epoch"), "{text}");
+    let whole = pictures();
+    train(whole.path(), &[&FOLDER, &["--max-steps", "3"]]);
+    let generator = |folder: &Path| {
+        let bytes = fs::read(folder.join("checkpoints/generator_final.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        file.iter()
+            .map(|(name, tensor)| (name.to_owned(), tensor.data().to_vec()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert!(generator(folder.path()) == generator(whole.path()), "the images come in the same order");
 }
 
 #[test]

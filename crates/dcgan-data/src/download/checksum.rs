@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use md5::{Digest, Md5};
 
 /// The MD5 sum of what is left to read, as 32 hexadecimal digits.
-pub(super) fn md5_of(reader: &mut impl Read) -> io::Result<String> {
+pub(crate) fn md5_of(reader: &mut impl Read) -> io::Result<String> {
     let mut sum = Md5::new();
     let mut buffer = vec![0; 1 << 16];
     loop {

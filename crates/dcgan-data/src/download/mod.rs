@@ -19,7 +19,7 @@ mod server;
 pub use error::{DownloadError, Failure};
 pub use event::DownloadEvent;
 
-use checksum::md5_of;
+pub(crate) use checksum::md5_of;
 use error::Remedy;
 use part::Part;
 use server::Server;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use clap::Args;
 use dcgan_core::latent::latents;
-use dcgan_data::{DatasetKind, DownloadConfig, DownloadEvent, Split};
+use dcgan_data::{DatasetKind, DownloadConfig, DownloadEvent, FolderConfig, Split};
 use dcgan_infer::evaluate::{
     EvaluateConfig, FeatureConfig, FeatureFile, FeatureModel, Features, LEAST_IMAGES, Progress, RealImages,
     evaluate,
@@ -102,6 +102,8 @@ struct DataArgs {
     /// Which images of `cifar10` or `mnist` [default: train, those that dcgan-train trains on]
     #[arg(long)]
     split: Option<Split>,
+    #[command(flatten)]
+    folder: FolderConfig,
     #[command(flatten)]
     download: DownloadConfig,
 }
@@ -220,9 +222,13 @@ impl DataArgs {
     }
 
     fn open(self, generator: &Generator, lines: &mut Lines) -> anyhow::Result<RealImages> {
-        let Self { dataset: kind, data_dir: folder, split, download } = self;
+        let Self { dataset: kind, data_dir: folder, split, folder: reading, download } = self;
         let (split, [_, side, _]) = (split.unwrap_or_default(), generator.image_shape());
-        let dataset = kind.open(split, &folder, side, &download, &mut |event| lines.download(&event))?;
+        let dataset =
+            kind.open(split, &folder, side, reading, &download, &mut |event| lines.download(&event))?;
+        if let Some(unread) = dataset.unread() {
+            drop(writeln!(io::stderr(), "dcgan-infer: {unread}"));
+        }
         Ok(RealImages { dataset, kind, split, folder })
     }
 }

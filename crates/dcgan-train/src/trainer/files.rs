@@ -157,7 +157,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
 
     /// So many real images, the same ones each time.
     pub(super) fn examples(&mut self, count: usize) -> Result<Array4<f32>, TrainError> {
-        Ok(examples(self.dataset.as_ref(), [A::CHANNELS, A::SIDE], count, self.config.seed)?)
+        Ok(examples(self.data.dataset.as_ref(), [A::CHANNELS, A::SIDE], count, self.config.seed)?)
     }
 
     /// Draws the losses so far, once there are enough for a line.

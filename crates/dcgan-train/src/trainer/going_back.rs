@@ -4,13 +4,13 @@ use dcgan_core::pixels;
 use dcgan_data::Batch;
 use ndarray::{Array4, ArrayView4};
 
+use super::load_gan;
 use super::log::Log;
 use super::outcome::Ending;
 use super::record::all_options;
 use super::run::Run;
 use super::run_state::{Description, Rollback, RunState};
 use super::states::Found;
-use super::{load_gan, start_loader};
 use crate::arch::Architecture;
 use crate::collapse::{Collapse, OnCollapse};
 use crate::engine::Engine;
@@ -23,7 +23,9 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
     pub(super) fn save_state(&mut self, epoch_due: bool, ending: Option<Ending>) -> Result<(), TrainError> {
         let description = Description {
             options: all_options(self.config),
-            images: self.dataset.len(),
+            images: self.data.dataset.len(),
+            fingerprint: Some(self.data.fingerprint.clone()),
+            schedule_steps: Some(self.schedule.steps),
             position: self.position.clone(),
             epoch_due,
             complete: ending == Some(Ending::Complete),
@@ -128,7 +130,7 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
         // What the old one still holds would be written behind the new one's place.
         self.log.flush()?;
         self.log = Log::resume(self.config, (description.metrics_bytes, position.steps), history)?.0;
-        let loader = start_loader::<A>(self.config, &self.dataset, &position)?;
+        let loader = self.data.load::<A>(self.config, &position)?;
         (self.loader, self.ahead, self.position, self.guard) = (loader, None, position, description.guard);
         (self.grids, self.mean) = (description.grids, None);
         // The files of its epoch were written when the run was there for the first time.

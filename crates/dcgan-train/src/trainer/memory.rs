@@ -1,6 +1,6 @@
 //! The memory of a run, which is known before it begins: an allocation that fails ends the process without a word of why.
 
-use dcgan_core::spec::{BASE_SIDE, TensorSpec};
+use dcgan_core::spec::BASE_SIDE;
 use dcgan_data::{LoaderConfig, epoch_batches};
 
 use crate::arch::Architecture;
@@ -99,8 +99,8 @@ fn values<A: Architecture>() -> u64 {
 
 /// Weights of both networks.
 fn weights<A: Architecture>() -> u64 {
-    let tensors = A::generator("").tensors().into_iter().chain(A::discriminator("").tensors());
-    tensors.map(|TensorSpec { shape, .. }| shape.iter().product::<usize>() as u64).sum()
+    let layers = A::generator("").layers().into_iter().chain(A::discriminator("").layers());
+    layers.map(|layer| layer.parameters() as u64).sum()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! - [`train`] opens what a run needs and starts it, or goes on with one
 //! - `run`: the loop: a step, and what follows each epoch; `step`: a step itself; `unread`: what follows each step
+//! - `data`: the images, compared with those that a run began with, and checked
 //! - `position`: where in its data a run stands; `clock`: how long it may take
 //! - `log`: the numbers of each step; `files`: networks and pictures; `record`: the options that a result depends on
 //! - `run_state`: all of a run in a file; `states`: the folder of these; `going_back`: saving one, and going back to one
@@ -11,10 +12,9 @@
 //! - `outcome`: what a run came to
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use dcgan_data::{DataError, Dataset, Loader, LoaderConfig, Split, epoch_batches};
+use dcgan_data::epoch_batches;
 
 use crate::arch::{Architecture, ForArchitecture};
 use crate::collapse::Guard;
@@ -26,6 +26,7 @@ use crate::gan::Gan;
 use crate::interrupt::Interrupt;
 
 mod clock;
+mod data;
 mod earlier_run;
 mod files;
 mod going_back;
@@ -44,10 +45,10 @@ mod unread;
 pub use outcome::{Ending, Outcome};
 
 use clock::Clock;
+use data::Data;
 use earlier_run::EarlierRun;
 use log::Log;
 use measure::Best;
-use position::Position;
 use run::{LastFiles, Run};
 use run_state::RunState;
 use states::{Found, States};
@@ -92,21 +93,19 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
     fn run<A: Architecture>(self, name: &'static str) -> Self::Output {
         let Self { config, device, interrupt, report } = self;
         let found = config.resume.then(|| find(config, report)).transpose()?;
-        let position = found.as_ref().map(|found| found.state.description.position.clone());
-        let position = position.unwrap_or_default();
-        let dataset = open_dataset(config, A::SIDE, report)?;
-        let images = dataset.len();
+        let old = found.as_ref().map(|found| &found.state.description);
+        let mut position = old.map(|old| old.position.clone()).unwrap_or_default();
+        let data = Data::open::<A>(config, old, &mut position, report)?;
+        let images = data.usable(&position);
         memory::check::<A, E>(config, images)?;
-        let mut loader = start_loader::<A>(config, &dataset, &position)?;
+        let mut loader = data.load::<A>(config, &position)?;
         // Data that cannot be used is known before anything of an earlier run is replaced.
         let ahead = loader.next_batch()?;
-        if let Some(found) = &found {
-            record::check_images(config, images, &found.state.description)?;
-        }
         let states = States::open(config)?;
-        let steps_per_epoch = config.steps(epoch_batches(images, config.batch_size) as u64);
-        let usable = images.saturating_sub(position.broken.len());
-        let batches_per_epoch = epoch_batches(usable, config.batch_size) as u64;
+        let batches_per_epoch = epoch_batches(images, config.batch_size) as u64;
+        let steps_per_epoch = config.steps(batches_per_epoch);
+        let mut schedule = config.schedule(steps_per_epoch);
+        schedule.steps = old.and_then(|old| old.schedule_steps).unwrap_or(schedule.steps);
         let mut gan = Gan::<A, E>::new(device, config.gan(), config.seed).map_err(TrainError::device)?;
         let begun = match found {
             Some(found) => {
@@ -123,11 +122,12 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             images_per_step: config.batch_size as u64 * config.d_steps,
         });
         let Begun { log, grids, best, guard, rollbacks, epoch_due, before, saved } = begun;
-        let run = Run {
+        let is_changed = data.is_changed;
+        let mut run = Run {
             config,
             name,
             gan,
-            dataset,
+            data,
             loader,
             ahead: None,
             log,
@@ -135,8 +135,7 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             batches_per_epoch,
             last_step: 0,
             position,
-            // Of all images: which of them are broken is not known at the beginning.
-            schedule: config.schedule(steps_per_epoch),
+            schedule,
             epoch_due,
             grids,
             best,
@@ -150,6 +149,9 @@ impl<E: Engine> ForArchitecture for Training<'_, E> {
             saved,
             report,
         };
+        if is_changed {
+            run.begin_with_other_data(&ahead)?;
+        }
         run.all(ahead)
     }
 }
@@ -250,58 +252,4 @@ fn load_gan<A: Architecture, E: Engine>(
         reason: error.to_string(),
     };
     gan.restore(&state.groups).map_err(unfit)
-}
-
-/// Opens the data, if there is enough of it.
-fn open_dataset(
-    config: &TrainConfig,
-    side: usize,
-    report: &mut dyn FnMut(Event),
-) -> Result<Arc<dyn Dataset>, TrainError> {
-    let dataset =
-        config.dataset.open(Split::Train, &config.data_dir, side, &config.download, &mut |event| {
-            report(event.into())
-        })?;
-    check_batch_size(config, dataset.len())?;
-    check_d_steps(config, dataset.len())?;
-    Ok(dataset.into())
-}
-
-/// Loads data from a position on.
-fn start_loader<A: Architecture>(
-    config: &TrainConfig,
-    dataset: &Arc<dyn Dataset>,
-    position: &Position,
-) -> Result<Loader, DataError> {
-    let loader = LoaderConfig {
-        size: A::SIDE,
-        channels: A::CHANNELS,
-        batch_size: config.batch_size,
-        seed: config.seed,
-        start: position.place,
-        broken: position.broken.clone(),
-        cache_bytes: config.cache_mib.saturating_mul(1 << 20),
-        ..LoaderConfig::default()
-    };
-    Loader::start(dataset.clone(), loader)
-}
-
-/// A batch that the dataset cannot fill would be trained on as a smaller one than was asked for.
-fn check_batch_size(config: &TrainConfig, images: usize) -> Result<(), TrainError> {
-    let batch_size = config.batch_size;
-    if batch_size > images {
-        let dataset = config.dataset.describe(&config.data_dir);
-        return Err(TrainError::BatchSize { batch_size, dataset, images });
-    }
-    Ok(())
-}
-
-/// With more, no step would make as many updates as were asked for.
-fn check_d_steps(config: &TrainConfig, images: usize) -> Result<(), TrainError> {
-    let (d_steps, batches) = (config.d_steps, epoch_batches(images, config.batch_size) as u64);
-    if d_steps > batches {
-        let dataset = config.dataset.describe(&config.data_dir);
-        return Err(TrainError::DiscriminatorSteps { d_steps, dataset, batches });
-    }
-    Ok(())
 }

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dcgan_core::checkpoint::TrainingRecord;
+use dcgan_data::DatasetKind;
 use serde_json::{Value, json};
 
 use super::position::Position;
 use super::run_state::Description;
 use crate::config::TrainConfig;
 use crate::error::ResumeError;
+
+const NO_EXIF_ORIENTATION: &str = "no_exif_orientation";
 
 /// The options that change what is learned, each by its flag's name with `_` for `-`, without paths. An option that
 /// is off has the value `null`.
@@ -36,7 +39,13 @@ fn options(config: &TrainConfig) -> BTreeMap<String, Value> {
         ("augment", config.augment.map(|policy| policy.to_string()).into()),
         ("seed", config.seed.into()),
     ];
-    options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut options: BTreeMap<_, _> =
+        options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    if config.dataset == DatasetKind::Folder {
+        let is_off = config.folder.no_exif_orientation.then_some(true);
+        options.insert(NO_EXIF_ORIENTATION.to_owned(), is_off.into());
+    }
+    options
 }
 
 /// What checkpoints say of the run.
@@ -65,7 +74,11 @@ pub(super) fn all_options(config: &TrainConfig) -> BTreeMap<String, Value> {
 /// # Errors
 /// [`ResumeError`] names what changed, how, and what to do.
 pub(super) fn check_options(config: &TrainConfig, old: &Description) -> Result<(), ResumeError> {
-    let new = all_options(config);
+    let mut new = all_options(config);
+    if old.fingerprint.is_none() {
+        // A state of an earlier version, which did not have this option.
+        new.remove(NO_EXIF_ORIENTATION);
+    }
     let names: BTreeSet<&String> = new.keys().chain(old.options.keys()).collect();
     let change = |name: &String| {
         let [old, new] = [&old.options, &new].map(|options| text(options.get(name)));
@@ -84,16 +97,4 @@ fn text(value: Option<&Value>) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     }
-}
-
-/// Refuses to go on with another number of images: their order would be another.
-///
-/// # Errors
-/// [`ResumeError`] with both numbers.
-pub(super) fn check_images(config: &TrainConfig, new: usize, old: &Description) -> Result<(), ResumeError> {
-    if new == old.images {
-        return Ok(());
-    }
-    let dataset = config.dataset.describe(&config.data_dir);
-    Err(ResumeError::Images { dataset, old: old.images, new })
 }

@@ -1,13 +1,13 @@
 //! The loop of a run: a step, what follows each step, what follows each epoch.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use dcgan_core::rng::Rng;
 use dcgan_core::streams;
-use dcgan_data::{Batch, Dataset, Loader};
+use dcgan_data::{Batch, Loader};
 
 use super::clock::Clock;
+use super::data::Data;
 use super::log::{Log, metrics_path};
 use super::measure::Best;
 use super::outcome::{Ending, Outcome};
@@ -32,7 +32,7 @@ pub(super) struct Run<'a, A: Architecture, E: Engine> {
     pub(super) config: &'a TrainConfig,
     pub(super) name: &'static str,
     pub(super) gan: Gan<A, E>,
-    pub(super) dataset: Arc<dyn Dataset>,
+    pub(super) data: Data,
     pub(super) loader: Loader,
     /// The next batch, where it was loaded before it was needed.
     pub(super) ahead: Option<Batch>,
@@ -114,6 +114,15 @@ impl<A: Architecture, E: Engine> Run<'_, A, E> {
             }
         }
         self.outcome(ending.unwrap_or(Ending::Complete))
+    }
+
+    /// Replaces what the run knows of the data that it began with: where its end is, what real images look like, and
+    /// the best generator, which was compared with others.
+    pub(super) fn begin_with_other_data(&mut self, first: &Batch) -> Result<(), TrainError> {
+        self.schedule.steps = self.planned_steps();
+        self.best = None;
+        self.see_real(first);
+        self.save_reals()
     }
 
     /// Whether the run is over, and why.

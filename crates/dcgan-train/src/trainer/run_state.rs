@@ -12,6 +12,7 @@ use dcgan_core::TensorData;
 use dcgan_core::archive::Archive;
 use dcgan_core::atomic::WriteError;
 use dcgan_core::checkpoint::CheckpointError;
+use dcgan_data::Fingerprint;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -46,6 +47,12 @@ pub(super) struct Description {
     pub(super) options: BTreeMap<String, Value>,
     /// Images of the dataset.
     pub(super) images: usize,
+    /// What the dataset consists of; older states have none.
+    #[serde(default)]
+    pub(super) fingerprint: Option<Fingerprint>,
+    /// Steps that the learning rates' schedule is planned for; older states have none.
+    #[serde(default)]
+    pub(super) schedule_steps: Option<u64>,
     pub(super) position: Position,
     /// Whether the files of the epoch that ended here are still to be written.
     pub(super) epoch_due: bool,
