@@ -2,9 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fs};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use dcgan_infer::serve::{ModelSource, ServeConfig, Server, stop_signal};
 use tracing::level_filters::LevelFilter;
@@ -26,6 +28,9 @@ const KEY_VARIABLE: &str = "DCGAN_API_KEY";
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Generator to serve, a .onnx file, called by its file name or by a NAME; again for others
+    ///
+    /// The name has letters, digits, `.`, `_` and `-`. A file that exists under the whole text, such as lr=0.0002.onnx, is
+    /// taken as a file; ./NAME=FILE always is.
     #[arg(long = "model", value_name = "[NAME=]FILE", required = true)]
     models: Vec<ModelSource>,
     /// Address to listen on; 0.0.0.0 or [::] is every network of the machine
@@ -50,13 +55,33 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 256, allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
     max_images: u16,
-    /// Seconds that a request's head, its body, and its images may each take
+    /// Connections at a time; on 32 more, health checks and metrics are answered, and anything else with 503
+    #[arg(long, value_name = "N", default_value_t = 512, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+    /// MiB of request bodies and of answers that clients have not read; a request beyond is answered 503
+    #[arg(long, value_name = "N", default_value_t = 512, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    buffer_mb: u32,
+    /// Seconds that a request's head, its body, and its images may each take, and that a client may read nothing of its
+    /// answer
     #[arg(long, value_name = "N", default_value_t = 30, allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=3600))]
     timeout: u32,
-    /// Key that clients have to send as `Authorization: Bearer KEY`; the variable DCGAN_API_KEY names it, too
+    /// Key that clients have to send as `Authorization: Bearer KEY`; also read from DCGAN_API_KEY
+    ///
+    /// Other users of this machine see it in the list of processes (`ps`): --api-key-file and DCGAN_API_KEY hide it.
     #[arg(long, value_name = "KEY")]
     api_key: Option<String>,
+    /// File with the key, on one line; it goes before DCGAN_API_KEY
+    #[arg(long, value_name = "FILE", conflicts_with = "api_key")]
+    api_key_file: Option<PathBuf>,
+    /// Host name that requests may be for, besides localhost and addresses, such as a reverse proxy's; again for others
+    ///
+    /// A server on a loopback address answers other names with 403, so that pages of other sites cannot reach it through
+    /// a name of theirs. On other addresses, names are checked only if this is given.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allowed_hosts: Vec<String>,
     /// Serve a model as it was at the start, even if its file changes
     #[arg(long)]
     no_reload: bool,
@@ -90,11 +115,7 @@ enum LogFormat {
 impl ServeArgs {
     pub fn run(self) -> anyhow::Result<()> {
         start_log(self.log, self.log_format);
-        let config = self.config();
-        ensure!(
-            config.api_key.as_ref().is_none_or(|key| !key.is_empty()),
-            "the key is empty: name one with --api-key or {KEY_VARIABLE}, or leave both out"
-        );
+        let config = self.config()?;
         let about = self.about.into();
         let sources =
             self.models.into_iter().map(|source| ModelSource { about: Clone::clone(&about), ..source });
@@ -125,22 +146,56 @@ impl ServeArgs {
         Ok(())
     }
 
-    fn config(&self) -> ServeConfig {
+    fn config(&self) -> anyhow::Result<ServeConfig> {
         let number = |number: u32| NonZeroUsize::new(number as usize).unwrap_or(NonZeroUsize::MIN);
         let defaults = ServeConfig::default();
-        ServeConfig {
+        Ok(ServeConfig {
             host: self.host.trim_matches(['[', ']']).to_owned(),
             port: self.port,
             max_batch: number(self.max_batch.into()),
             max_delay: Duration::from_micros(self.max_delay_us.into()),
             queue: number(self.queue),
             max_images: number(self.max_images.into()),
+            max_connections: self.max_connections as usize,
+            buffers: (self.buffer_mb as usize).saturating_mul(1 << 20),
             timeout: Duration::from_secs(self.timeout.into()),
-            api_key: self.api_key.clone().or_else(|| std::env::var(KEY_VARIABLE).ok()),
+            api_key: self.key()?,
+            allowed_hosts: self.allowed_hosts.clone(),
             reload: defaults.reload.filter(|_| !self.no_reload),
             ..defaults
-        }
+        })
     }
+
+    /// The key that clients have to send, if there is one.
+    fn key(&self) -> anyhow::Result<Option<String>> {
+        let key = match (&self.api_key, &self.api_key_file) {
+            (Some(key), _) => Some(key.clone()),
+            (None, Some(path)) => Some(key_of(path)?),
+            (None, None) => match env::var(KEY_VARIABLE) {
+                Err(env::VarError::NotUnicode(_)) => bail!("{KEY_VARIABLE} is not UTF-8"),
+                key => key.ok(),
+            },
+        };
+        ensure!(
+            key.as_ref().is_none_or(|key| !key.is_empty()),
+            "the key is empty: name one with --api-key or {KEY_VARIABLE}, or leave both out"
+        );
+        Ok(key)
+    }
+}
+
+/// The one line of a file.
+fn key_of(path: &Path) -> anyhow::Result<String> {
+    let text = fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read the key from --api-key-file {}", path.display()))?;
+    let key = text.strip_suffix('\n').map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
+    ensure!(!key.is_empty(), "--api-key-file {} is empty, expected a line with the key", path.display());
+    ensure!(
+        !key.contains(char::is_control),
+        "--api-key-file {} has several lines, or control characters; expected one line with the key",
+        path.display()
+    );
+    Ok(key.to_owned())
 }
 
 fn start_log(level: Level, format: LogFormat) {

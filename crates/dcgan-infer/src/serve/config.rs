@@ -24,14 +24,21 @@ pub struct ServeConfig {
     pub max_images: NonZeroUsize,
     /// Bytes of a request's body at most.
     pub max_body: usize,
-    /// Connections at a time; further ones wait to be accepted.
+    /// Connections at a time. On a few more, health checks and metrics are answered, and anything else with 503.
     pub max_connections: usize,
-    /// How long a request's head, its body, and its images may each take.
+    /// Bytes of request bodies and answers in memory at once. A request beyond is answered 503, unless it and its
+    /// answer are smaller than what half of these bytes is for each connection.
+    pub buffers: usize,
+    /// How long a request's head, its body, and its images may each take, and how long a client may take no byte of an
+    /// answer.
     pub timeout: Duration,
     /// How long requests that were accepted may go on after the server was told to stop.
     pub grace: Duration,
     /// What clients have to send as `Authorization: Bearer KEY`; nothing if `None`.
     pub api_key: Option<String>,
+    /// Host names that requests may be for, besides `localhost`, `host` and addresses. On a loopback address a request
+    /// for another name is answered 403; elsewhere only where names are given.
+    pub allowed_hosts: Vec<String>,
     /// How often the models' files are looked at for changes; never if `None`.
     pub reload: Option<Duration>,
 }
@@ -47,9 +54,11 @@ impl Default for ServeConfig {
             max_images: NonZeroUsize::new(256).unwrap(),
             max_body: 16 << 20,
             max_connections: 512,
+            buffers: 512 << 20,
             timeout: Duration::from_secs(30),
             grace: Duration::from_secs(30),
             api_key: None,
+            allowed_hosts: Vec::new(),
             reload: Some(Duration::from_millis(500)),
         }
     }
@@ -82,9 +91,11 @@ pub struct SourceError(String);
 impl FromStr for ModelSource {
     type Err = SourceError;
 
-    /// `NAME=FILE`, or a file that is called by its own name, without the extension.
+    /// `NAME=FILE`, or a file that is called by its own name, without the extension. A file that exists is taken whole,
+    /// whatever stands in its name.
     fn from_str(text: &str) -> Result<Self, SourceError> {
         let named = text.split_once('=').filter(|(name, path)| is_name(name) && !path.is_empty());
+        let named = named.filter(|_| !Path::new(text).is_file());
         let (name, path) = match named {
             Some((name, path)) => (name.to_owned(), path),
             None => {

@@ -47,6 +47,12 @@ pub enum ServeError {
 pub(super) enum ApiError {
     #[error("{0}")]
     Wrong(String),
+    #[error(
+        "this server does not answer for {0}: ask for it by its address or as localhost, or start it with --allow-host {0}"
+    )]
+    Host(String),
+    #[error("{0}")]
+    TooLarge(String),
     #[error("expected the header `Authorization: Bearer KEY` with this server's key")]
     Key,
     #[error("there is no model {name:?}, there are: {served}")]
@@ -69,6 +75,10 @@ pub(super) enum ApiError {
     Run(String),
     #[error("too many images are waiting to be drawn: try again")]
     Full,
+    #[error("the requests and answers in memory are as large as the server allows: try again")]
+    Buffers,
+    #[error("all connections are taken: try again")]
+    Connections,
     #[error("the server stops")]
     Stopping,
     #[error("the images were not drawn in time")]
@@ -84,6 +94,8 @@ impl ApiError {
         match self {
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
             Self::Key => StatusCode::UNAUTHORIZED,
+            // RFC 9110, 15.5.4: the request is understood, and the server refuses it by a rule of its own.
+            Self::Host(_) | Self::TooLarge(_) => StatusCode::FORBIDDEN,
             Self::NoModel { .. } | Self::NoVersion { .. } | Self::OtherDigest(_) | Self::NoRoute(_) => {
                 StatusCode::NOT_FOUND
             }
@@ -92,7 +104,7 @@ impl ApiError {
             Self::LargeBody(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Run(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Full | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::Buffers | Self::Connections | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -101,7 +113,7 @@ impl ApiError {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::Key => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            Self::Full | Self::Stopping => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
@@ -75,7 +76,7 @@ struct LatentsBody {
 
 /// `POST /v1/images` with `{"latents": [[...]]}`.
 pub(super) async fn of_latents(State(app): State<SharedApp>, request: Request) -> Result<Response, ApiError> {
-    let body = request::body(request, &app.config).await?;
+    let (body, reserved) = request::body(request, &app, &[request::JSON]).await?;
     let LatentsBody { model, latents, columns, scale, padding, format } = request::json(&body)?;
     let model = app.models.find(model.as_deref())?;
     let z = latents::from_rows(&latents, &model, app.config.max_images.get())?;
@@ -84,6 +85,7 @@ pub(super) async fn of_latents(State(app): State<SharedApp>, request: Request) -
         format: still(format)?,
         animation: None,
     };
+    drop((body, latents, reserved));
     let bytes = draw(&app, model, z, picture).await?;
     Ok(picture.response(bytes, None, &app))
 }
@@ -159,11 +161,12 @@ fn still(format: Option<PictureFormat>) -> Result<PictureFormat, ApiError> {
 }
 
 /// The file of the images of latents `[N, latent]`.
-async fn draw(app: &App, model: Arc<Model>, z: Array2<f32>, picture: Picture) -> Result<Vec<u8>, ApiError> {
+async fn draw(app: &App, model: Arc<Model>, z: Array2<f32>, picture: Picture) -> Result<Bytes, ApiError> {
+    let reserved = app.buffers.reserve(picture.memory(z.nrows(), &model))?;
     let images = model.draw(z, app.config.timeout).await?;
-    let bytes = blocking(move || picture.encode(&images)).await?;
-    bytes.map_err(|error| match error {
-        EncodeError::TooLarge { .. } => ApiError::Wrong(error.to_string()),
+    let encode = move || picture.encode(&images).map(|bytes| reserved.body(bytes));
+    blocking(encode).await?.map_err(|error| match error {
+        EncodeError::TooLarge { .. } => ApiError::TooLarge(error.to_string()),
         _ => ApiError::Run(error.to_string()),
     })
 }

@@ -1,8 +1,8 @@
 //! `/v1/latents`: the numbers of which images are made.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
 use dcgan_core::latent::{LEAST_TRUNCATION, is_truncation, latents_of};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub(super) fn count(name: &str, count: usize, most: usize) -> Result<usize, ApiE
         false => Err(ApiError::Wrong(format!("{name}: expected 1 to {most} images, found {count}"))),
     }
 }
+
+/// Bytes that a number takes at most, as such and in JSON, with a comma.
+pub(super) const NUMBER: usize = 4 + 16;
 
 /// The latents `[N, latent]` of seeds, off the threads that answer: many long ones take a second.
 pub(super) async fn draw(
@@ -103,7 +106,7 @@ struct LatentsQuery {
 
 /// The numbers of each seed, as short as they can be written.
 #[derive(Debug, Serialize)]
-pub(super) struct LatentsAnswer {
+struct LatentsAnswer {
     model: String,
     /// A seed above 2^53 would not survive JavaScript as a number.
     seeds: Vec<String>,
@@ -111,15 +114,15 @@ pub(super) struct LatentsAnswer {
 }
 
 /// `GET /v1/latents?seed=7&n=2`.
-pub(super) async fn of_seeds(
-    State(app): State<SharedApp>,
-    uri: Uri,
-) -> Result<Json<LatentsAnswer>, ApiError> {
+pub(super) async fn of_seeds(State(app): State<SharedApp>, uri: Uri) -> Result<Response, ApiError> {
     let LatentsQuery { model, seed, n, seeds, truncation } = request::query(&uri)?;
     let model = app.models.find(model.as_deref())?;
     let seeds = Wanted { seed, n, seeds, truncation }.seeds(app.config.max_images.get())?;
+    let reserved = app.buffers.reserve(seeds.as_slice().len() * model.latent * NUMBER)?;
     let names = seeds.as_slice().iter().map(u64::to_string).collect();
     let z = draw(seeds, model.latent, truncation).await?;
     let latents = z.outer_iter().map(|row| row.to_vec()).collect();
-    Ok(Json(LatentsAnswer { model: model.name.clone(), seeds: names, latents }))
+    let text = serde_json::to_vec(&LatentsAnswer { model: model.name.clone(), seeds: names, latents });
+    let text = text.map_err(|error| ApiError::Run(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, request::JSON)], reserved.body(text)).into_response())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, exponential_buckets,
 };
 
@@ -20,6 +20,7 @@ pub(super) struct Metrics {
     inference_seconds: HistogramVec,
     images: IntCounterVec,
     waiting: IntGaugeVec,
+    buffers: IntGauge,
     reloads: IntCounterVec,
 }
 
@@ -50,6 +51,8 @@ impl Metrics {
         let waiting = Opts::new("dcgan_queue_images", "Images that wait for the model.");
         let waiting = IntGaugeVec::new(waiting, &["model"])?;
         registry.register(Box::new(waiting.clone()))?;
+        let buffers = IntGauge::new("dcgan_buffered_bytes", "Memory of request bodies and answers.")?;
+        registry.register(Box::new(buffers.clone()))?;
         Ok(Self {
             requests: counter(
                 "dcgan_http_requests_total",
@@ -87,6 +90,7 @@ impl Metrics {
                 &["model", "result"],
             )?,
             waiting,
+            buffers,
             registry,
         })
     }
@@ -98,6 +102,11 @@ impl Metrics {
             inference_seconds: self.inference_seconds.with_label_values(&[name]),
             images: self.images.with_label_values(&[name]),
         }
+    }
+
+    /// The memory of request bodies and answers.
+    pub(super) fn buffers(&self) -> IntGauge {
+        self.buffers.clone()
     }
 
     /// Counts an answer. The route is the pattern that matched: addresses that clients make up add no series.

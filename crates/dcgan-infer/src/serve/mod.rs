@@ -5,7 +5,8 @@
 //! - `/`: a page to look around in; `/openapi.json`: all of it, for tools; `/metrics`: for Prometheus
 //!
 //! Each model has a thread of its own that draws the latents of all requests in batches. An image depends on its own
-//! latent alone, so nobody notices. What is too much is answered 503 at once: the queue is bounded.
+//! latent alone, so nobody notices. What is too much is answered 503 at once: the queue is bounded, and so are the
+//! connections, and the memory of request bodies and answers.
 //!
 //! ```no_run
 //! use dcgan_infer::serve::{ModelSource, ServeConfig, Server, stop_signal};
@@ -21,16 +22,21 @@
 //! # }
 //! ```
 
+mod activity;
+mod bare_error;
+mod buffers;
 mod config;
 mod connection;
 mod error;
 mod health;
+mod hosts;
 mod images;
 mod latents;
 mod metrics;
 mod model;
 mod page;
 mod picture;
+mod places;
 mod protocol;
 mod queue;
 mod reload;
@@ -48,6 +54,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::net::TcpListener;
 
+use self::activity::Activity;
+use self::buffers::Buffers;
+use self::hosts::Hosts;
 use self::metrics::Metrics;
 use self::model::Models;
 use crate::engine::Engine;
@@ -62,6 +71,9 @@ struct App {
     config: ServeConfig,
     models: Models,
     metrics: Metrics,
+    buffers: Arc<Buffers>,
+    hosts: Hosts,
+    activity: Arc<Activity>,
     stops: AtomicBool,
 }
 
@@ -97,7 +109,17 @@ impl Server {
         let address = listener.local_addr().map_err(refused)?;
         let metrics = Metrics::new().expect("names and buckets are right");
         let models = Models::load(&engine, models, &config, &metrics)?;
-        let app = Arc::new(App { config, models, metrics, stops: AtomicBool::new(false) });
+        let buffers = Buffers::new(config.buffers, config.max_connections, metrics.buffers());
+        let app = App {
+            hosts: Hosts::new(&config, address),
+            config,
+            models,
+            metrics,
+            buffers: Arc::new(buffers),
+            activity: Arc::new(Activity::new()),
+            stops: AtomicBool::new(false),
+        };
+        let app = Arc::new(app);
         Ok(Self { engine, app, listener, address })
     }
 
@@ -115,7 +137,7 @@ impl Server {
             app.stops.store(true, Ordering::Relaxed);
             tracing::info!("stopping");
         };
-        connection::serve(listener, route::router(app.clone()), &app.config, stop).await;
+        connection::serve(listener, &app, stop).await;
         watch.abort();
         let models: Vec<_> = app.models.all().collect();
         let stopped = tokio::task::spawn_blocking(move || models.iter().for_each(|model| model.stop()));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dcgan_core::grid::{self, GridConfig};
@@ -104,12 +105,19 @@ pub(super) fn check_pixels(count: usize, model: &Model) -> Result<(), ApiError> 
 
 fn too_many(count: usize, model: &Model, how: &str) -> ApiError {
     let [_, height, width] = model.image;
-    ApiError::Wrong(format!(
+    ApiError::TooLarge(format!(
         "{count} images of {width}x{height}{how} are more than {MAX_PIXELS} pixels: ask for fewer"
     ))
 }
 
 impl Picture {
+    /// Bytes that `count` images, their picture and its file take at most, about.
+    pub(super) fn memory(&self, count: usize, model: &Model) -> usize {
+        let [channels, height, width] = model.image;
+        let pixels = self.grid.pixels(count, [height, width]).unwrap_or(MAX_PIXELS);
+        count * channels * height * width * size_of::<f32>() + 2 * pixels * channels
+    }
+
     /// The file. It takes its time.
     pub(super) fn encode(&self, images: &Array4<f32>) -> Result<Vec<u8>, EncodeError> {
         output::encode(images.view(), &self.grid, self.animation, self.format.format())
@@ -123,7 +131,7 @@ impl Picture {
     }
 
     /// The answer that holds the file.
-    pub(super) fn response(&self, bytes: Vec<u8>, cache: Option<(&str, bool)>, app: &App) -> Response {
+    pub(super) fn response(&self, bytes: Bytes, cache: Option<(&str, bool)>, app: &App) -> Response {
         let mut response = bytes.into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.format.media_type()));

@@ -13,8 +13,9 @@ use ndarray::Array4;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::buffers::Reserved;
 use super::error::ApiError;
-use super::latents::blocking;
+use super::latents::{NUMBER, blocking};
 use super::model::Model;
 use super::picture::check_pixels;
 use super::tensor::{BinarySize, FP32, InferRequest, InferResponse, OutputTensor, to_bytes};
@@ -69,17 +70,19 @@ pub(super) async fn infer(
     request: Request,
 ) -> Result<Response, ApiError> {
     let model = find(&app, path)?;
-    let body = request::body(request, &app.config).await?;
+    let (body, reserved) = request::body(request, &app, &[request::JSON, request::BINARY]).await?;
     let (text, binary) = split(&body, &headers)?;
     let request: InferRequest = request::json(text)?;
     let (id, wants_binary) = (request.id.clone(), request.wants_binary(&model)?);
     let z = request.latents(binary, &model, app.config.max_images.get())?;
     check_pixels(z.nrows(), &model)?;
-    drop(body);
+    drop((body, reserved));
+    let values = z.nrows() * model.image.iter().product::<usize>();
+    let reserved = app.buffers.reserve(values * NUMBER)?;
     let images = model.draw(z, app.config.timeout).await?;
     blocking(move || match wants_binary {
-        true => binary_response(id, &model, &images),
-        false => json_response(id, &model, &images),
+        true => binary_response(id, &model, &images, reserved),
+        false => json_response(id, &model, &images, reserved),
     })
     .await?
 }
@@ -94,17 +97,27 @@ fn split<'a>(body: &'a Bytes, headers: &HeaderMap) -> Result<(&'a [u8], &'a [u8]
     })
 }
 
-fn json_response(id: Option<String>, model: &Model, images: &Array4<f32>) -> Result<Response, ApiError> {
+fn json_response(
+    id: Option<String>,
+    model: &Model,
+    images: &Array4<f32>,
+    reserved: Reserved,
+) -> Result<Response, ApiError> {
     let text = head(id, model, images, false)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+    Ok(([(header::CONTENT_TYPE, request::JSON)], reserved.body(text)).into_response())
 }
 
-fn binary_response(id: Option<String>, model: &Model, images: &Array4<f32>) -> Result<Response, ApiError> {
+fn binary_response(
+    id: Option<String>,
+    model: &Model,
+    images: &Array4<f32>,
+    reserved: Reserved,
+) -> Result<Response, ApiError> {
     let mut bytes = head(id, model, images, true)?;
     let length = HeaderValue::from(bytes.len());
     bytes.extend(to_bytes(numbers(images)?));
-    let kind = HeaderValue::from_static("application/octet-stream");
-    Ok(([(header::CONTENT_TYPE, kind), (HEADER_LENGTH, length)], bytes).into_response())
+    let kind = HeaderValue::from_static(request::BINARY);
+    Ok(([(header::CONTENT_TYPE, kind), (HEADER_LENGTH, length)], reserved.body(bytes)).into_response())
 }
 
 /// An answer's JSON; the images are in it, or their size.
