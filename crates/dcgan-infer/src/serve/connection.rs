@@ -11,10 +11,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
+use super::SharedApp;
 use super::places::{Place, Places};
 use super::route::Routes;
 use super::stream::Stream;
-use super::SharedApp;
 
 /// How long to wait where the system has no file descriptor left for a connection.
 const BREATH: Duration = Duration::from_millis(50);

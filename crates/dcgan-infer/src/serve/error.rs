@@ -104,7 +104,9 @@ impl ApiError {
             Self::LargeBody(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Run(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Full | Self::Buffers | Self::Connections | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::Buffers | Self::Connections | Self::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -113,7 +115,9 @@ impl ApiError {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::Key => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
+            }
             _ => None,
         }
     }

@@ -75,10 +75,13 @@ mod tests {
     #[test]
     fn only_known_names_reach_a_loopback_address() {
         let local = hosts("127.0.0.1:8080", "127.0.0.1", &["Faces.Example"]);
-        for name in ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "[::1]", "10.0.0.1", "faces.example"] {
+        for name in
+            ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "[::1]", "10.0.0.1", "faces.example"]
+        {
             assert!(local.allows(name), "{name}");
         }
-        for name in ["evil.example", "localhost.evil.example", "xfaces.example", "127.0.0.1.evil.example", ""] {
+        for name in ["evil.example", "localhost.evil.example", "xfaces.example", "127.0.0.1.evil.example", ""]
+        {
             assert!(!local.allows(name), "{name}");
         }
         assert!(hosts("[::1]:8080", "ip6-loopback", &[]).allows("ip6-loopback"));

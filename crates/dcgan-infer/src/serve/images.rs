@@ -20,7 +20,7 @@ use super::{App, SharedApp, request};
 use crate::output::EncodeError;
 
 /// Images of an interpolation, where nothing is said.
-const FRAMES: usize = 30;
+pub(super) const FRAMES: usize = 30;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

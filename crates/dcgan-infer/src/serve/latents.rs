@@ -86,10 +86,17 @@ pub(super) fn from_rows(rows: &[Vec<f32>], model: &Model, most: usize) -> Result
     Ok(Array2::from_shape_vec((rows.len(), model.latent), values).expect("rows of one length"))
 }
 
-/// Refuses what is no number.
+/// The largest number of a latent, in either direction: far beyond those that a model is trained with, and far from
+/// those with which its sums overflow.
+pub(super) const MAX_LATENT: f32 = 1e6;
+
+/// Refuses what is no number, and numbers beyond [`MAX_LATENT`].
 pub(super) fn check_finite(name: &str, values: &[f32]) -> Result<(), ApiError> {
-    match values.iter().find(|value| !value.is_finite()) {
-        Some(value) => Err(ApiError::Wrong(format!("{name}: expected finite numbers, found {value}"))),
+    let wrong =
+        |expected: &str, found| Err(ApiError::Wrong(format!("{name}: expected {expected}, found {found}")));
+    match values.iter().find(|value| !value.is_finite() || value.abs() > MAX_LATENT) {
+        Some(value) if value.is_finite() => wrong("numbers from -1e6 to 1e6", value),
+        Some(value) => wrong("finite numbers", value),
         None => Ok(()),
     }
 }

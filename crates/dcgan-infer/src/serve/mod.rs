@@ -27,6 +27,7 @@ mod bare_error;
 mod buffers;
 mod config;
 mod connection;
+mod description;
 mod error;
 mod health;
 mod hosts;

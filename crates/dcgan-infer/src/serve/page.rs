@@ -1,7 +1,12 @@
 //! The page for people, and the description for tools.
 
-use axum::http::{HeaderName, StatusCode, header};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
+use serde_json::Value;
+
+use super::{SharedApp, description, route};
 
 /// Nothing is fetched from elsewhere, and nothing that a name or a message holds is run.
 const POLICY: &str = "default-src 'none'; img-src 'self' blob: data:; connect-src 'self'; style-src 'unsafe-inline'; \
@@ -23,7 +28,7 @@ pub(super) async fn icon() -> impl IntoResponse {
     StatusCode::NO_CONTENT
 }
 
-/// `GET /openapi.json`.
-pub(super) async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
+/// `GET /openapi.json`: without the models for clients that lack the key.
+pub(super) async fn openapi(State(app): State<SharedApp>, headers: HeaderMap) -> Json<Value> {
+    Json(description::describe(&app, route::has_key(&app, &headers)))
 }

@@ -49,7 +49,9 @@ fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), ApiError> {
 fn is_of(kind: &str, types: &[&str]) -> bool {
     let mut parts = kind.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default();
-    let charsets = parts.filter_map(|part| part.split_once('=')).filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    let charsets = parts
+        .filter_map(|part| part.split_once('='))
+        .filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
     types.iter().any(|of| name.eq_ignore_ascii_case(of))
         && charsets.into_iter().all(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
@@ -112,9 +114,13 @@ mod tests {
         for right in ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/octet-stream"] {
             assert!(check(&[(kind.clone(), right)]), "{right}");
         }
-        for wrong in
-            ["text/plain", "application/x-www-form-urlencoded", "", "application/json; charset=utf-16", "application/jsonx"]
-        {
+        for wrong in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "",
+            "application/json; charset=utf-16",
+            "application/jsonx",
+        ] {
             assert!(!check(&[(kind.clone(), wrong)]), "{wrong}");
         }
         assert!(!check(&[(kind.clone(), "application/json"), (kind, "text/plain")]));

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::uri::{PathAndQuery, Uri};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::ApiError;
 use super::places::Place;
-use super::{SharedApp, health, images, latents, page, protocol};
+use super::{App, SharedApp, health, images, latents, page, protocol};
 
 /// What needs no key: what tells whether the server is up, and the page, which asks for the key.
 const OPEN: [&str; 5] = ["/", "/openapi.json", "/v2/health/live", "/v2/health/ready", "/favicon.ico"];
@@ -119,17 +119,21 @@ async fn check_host(State(app): State<SharedApp>, request: Request, next: Next) 
 
 /// Answers 401 where a key is wanted and not given.
 async fn check_key(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
-    let Some(key) = &app.config.api_key else { return next.run(request).await };
-    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    let given = given.and_then(|value| value.split_at_checked(7));
-    let is_right = given.is_some_and(|(scheme, given)| {
-        // The time that it takes tells how long the key is, and nothing else.
-        scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(given.ct_eq(key.as_bytes()))
-    });
-    match is_right || OPEN.contains(&request.uri().path()) {
+    match has_key(&app, request.headers()) || OPEN.contains(&request.uri().path()) {
         true => next.run(request).await,
         false => ApiError::Key.into_response(),
     }
+}
+
+/// Whether a request has the server's key, or needs none.
+pub(super) fn has_key(app: &App, headers: &HeaderMap) -> bool {
+    let Some(key) = &app.config.api_key else { return true };
+    let given = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let given = given.and_then(|value| value.split_at_checked(7));
+    given.is_some_and(|(scheme, given)| {
+        // The time that it takes tells how long the key is, and nothing else.
+        scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(given.ct_eq(key.as_bytes()))
+    })
 }
 
 /// Counts and logs an answer.
