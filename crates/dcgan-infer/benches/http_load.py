@@ -47,7 +47,7 @@ class Load:
 
 
 def image_request(seed):
-    return b"GET /v1/images?seed=%d&n=1 HTTP/1.1\r\nHost: bench\r\n\r\n" % seed
+    return b"GET /v1/images?seed=%d&n=1 HTTP/1.1\r\nHost: localhost\r\n\r\n" % seed
 
 
 def tensor_requests(load):
@@ -67,7 +67,7 @@ def tensor_requests(load):
             wanted = {"name": output, "parameters": {"binary_data": True}}
             text = json.dumps({"inputs": [tensor], "outputs": [wanted]}).encode()
             length = f"Inference-Header-Content-Length: {len(text)}\r\n"
-        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\n{length}Content-Length: {len(text) + len(binary)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}Content-Length: {len(text) + len(binary)}\r\n\r\n"
         yield head.encode() + text + binary
 
 
@@ -294,7 +294,7 @@ def percentiles(times):
 
 def fetch(port, path, timeout=60):
     """One answer: status and body."""
-    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", port), timeout) as connection:
         connection.sendall(request)
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))

@@ -133,7 +133,7 @@ def work(port, model, latent, seed, count, done, results):
 class Slow:
     """Connections on which a request begins and does not go on."""
 
-    BEGINNINGS = (b"", b"G", b"GET / HTTP/1.1\r\nHost:", b"POST /v1/images HTTP/1.1\r\nContent-Length: 9\r\n\r\n{")
+    BEGINNINGS = (b"", b"G", b"GET / HTTP/1.1\r\nHost:", b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
 
     def __init__(self, port, count, limit):
         self.limit, self.answers, self.late = limit, Counter(), 0
@@ -157,7 +157,7 @@ class Slow:
 
 def fetch(port, path):
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         status, body, _ = Answers(connection).next()
     if status != 200:
         sys.exit(f"{path}: {status}")

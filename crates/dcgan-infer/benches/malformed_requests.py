@@ -119,11 +119,11 @@ class Maker:
     # Whole ones
 
     def get(self, kind, target, right, headers=b"", method=b"GET"):
-        data = b"%s %s HTTP/1.1\r\nHost: bench\r\n%s\r\n" % (method, target, headers)
+        data = b"%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % (method, target, headers)
         return Request(kind, data, right, has_body=method != b"HEAD")
 
     def post(self, kind, target, body, right, headers=b""):
-        head = b"POST %s HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n%s\r\n" % (target, len(body), headers)
+        head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n" % (target, len(body), headers)
         return Request(kind, head + body, right)
 
     def infer(self):
@@ -215,7 +215,7 @@ class Maker:
             extension = self.random.choice([b"", b"", b";a=b", b';a="\xff"'])
             parts.append(b"%x%s\r\n%s\r\n" % (len(body[:size]), extension, body[:size]))
             body = body[size:]
-        head = b"POST /v1/images HTTP/1.1\r\nHost: bench\r\nTransfer-Encoding: chunked\r\n\r\n"
+        head = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
         return Request("chunks", head + b"".join(parts) + b"0\r\n\r\n", (400,))
 
     def versions(self):
@@ -228,13 +228,13 @@ class Maker:
     def oversized(self):
         """More than a body may have is refused by what its head says: the rest need not come."""
         length = self.random.choice([17_000_000, 2**31, 2**32 + 5, 2**63 - 1])
-        data = b"POST %s HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n" % (self.infer(), length)
+        data = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (self.infer(), length)
         return Request("oversized", data, (413,), is_whole=False)
 
     # Broken ones
 
     def right(self):
-        return b"GET /v1/models?x=%d HTTP/1.1\r\nHost: bench\r\nAccept: */*" % self.random.randrange(100)
+        return b"GET /v1/models?x=%d HTTP/1.1\r\nHost: localhost\r\nAccept: */*" % self.random.randrange(100)
 
     def request_lines(self):
         line, rest = self.right().split(b"\r\n", 1)
@@ -254,13 +254,13 @@ class Maker:
 
     def lengths(self):
         fields = self.random.choice(LENGTHS)
-        data = b"POST /v1/images HTTP/1.1\r\nHost: bench\r\n" + fields + b"\r\n\r\nabcde"
+        data = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\n" + fields + b"\r\n\r\nabcde"
         return Request("lengths", data, (400,), is_whole=False)
 
     def broken_chunks(self):
         part = self.random.choice([*CHUNKS, self.change(b"3\r\nabc\r\n0\r\n\r\n")])
         both = self.random.choice([b"", b"", b"Content-Length: 3\r\n"])
-        head = b"POST /v1/images HTTP/1.1\r\nHost: bench\r\nTransfer-Encoding: chunked\r\n%s\r\n" % both
+        head = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n%s\r\n" % both
         # Some have no end: then it is the client's turn.
         return Request("broken chunks", head + part, (400,), is_whole=False, is_cut=True, may_be_silent=True)
 

@@ -79,11 +79,12 @@ fn parameters(operation: &mut Value) -> impl Iterator<Item = &mut Value> {
 /// The body with latents for a model. The first one need not be named.
 fn latents_of(schema: &Value, model: &Model, is_first: bool) -> Value {
     let mut schema = schema.clone();
-    schema["properties"]["model"] = json!({ "const": model.name });
+    schema["properties"]["model"] = json!({ "enum": [model.name] });
     schema["properties"]["latents"]["items"]["minItems"] = json!(model.latent);
     schema["properties"]["latents"]["items"]["maxItems"] = json!(model.latent);
-    if !is_first {
-        schema["required"] = json!(["model", "latents"]);
+    match is_first {
+        true => schema["properties"]["model"]["enum"] = json!([model.name, null]),
+        false => schema["required"] = json!(["model", "latents"]),
     }
     schema
 }

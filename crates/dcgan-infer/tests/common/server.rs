@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
@@ -33,7 +34,13 @@ impl Server {
     }
 
     pub fn start_with(flags: &[&str]) -> Self {
+        Self::start_in(Path::new("."), flags)
+    }
+
+    /// In a working folder.
+    pub fn start_in(folder: &Path, flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dcgan-infer"));
+        command.current_dir(folder);
         command.args(["serve", "--port", "0", "--threads", "1", "--onnxruntime"]).arg(onnxruntime());
         command.args(flags).env_remove("DCGAN_API_KEY").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
@@ -46,6 +53,17 @@ impl Server {
             panic!("no address in {said:?}: {problem}");
         };
         Self { process, address, said }
+    }
+
+    /// What a server says that has to fail with this exit code before it serves.
+    pub fn failure(flags: &[&str], code: i32) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dcgan-infer"));
+        command.args(["serve", "--onnxruntime"]).arg(onnxruntime()).args(flags).env_remove("DCGAN_API_KEY");
+        let output = command.output().unwrap();
+        assert!(output.stdout.is_empty(), "{flags:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{flags:?}: {said}");
+        said
     }
 
     /// What it logs; nobody else reads it then.
@@ -79,7 +97,7 @@ impl Server {
     pub fn post(&self, path: &str, headers: &str, body: &[u8]) -> Response {
         let length = body.len();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
         );
         self.send(&[head.as_bytes(), body].concat())
     }
@@ -114,7 +132,7 @@ impl Drop for Server {
 
 /// A request for a picture.
 pub fn get(path: &str, headers: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")
 }
 
 /// The head of an answer that is not the last of its connection; its body is read and left out.
