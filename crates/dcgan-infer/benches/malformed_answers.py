@@ -63,10 +63,8 @@ def parse(head):
 
 
 def check(status, fields, body):
-    """An error says what is wrong. What hyper cannot read it answers itself, with the status alone, and closes."""
+    """An error says what is wrong."""
     if status < 400:
-        return
-    if not body and status in (400, 414, 431) and fields.get(b"connection") == b"close":
         return
     if fields.get(b"content-type") != b"application/json":
         raise Malformed(f"{status} is no JSON: {fields}")

@@ -40,7 +40,7 @@ LONG_NUMBERS = {"truncation": ["1e9", "1.5", "9" * 25, "18446744073709551616", "
 
 # fmt: off
 PATHS = [
-    b"/../../etc/passwd", b"//v1/images", b"/v1//images", b"/%2e%2e/%2e%2e/x", b"/v1/images/", b"/v1/images%00",
+    b"/../../etc/passwd", b"//v1/images", b"/v1//images", b"/%2e%2e/%2e%2e/x", b"/v1/images/7/", b"/v1/images%00",
     b"/V1/IMAGES", b"/v1/images/7.png", b"/v1", b"/v2/models", b"/v2/models/", b"/.git/config", b"/v2/health",
     b"/\\..\\..", b"/v1/images;n=2", b"/" + b"a/" * 2000, b"/" + b"%41" * 2000, b"/v2/health/live/..",
 ]
@@ -52,9 +52,16 @@ METHODS = [
     b"PUT", b"DELETE", b"PATCH", b"TRACE", b"OPTIONS", b"get", b"FOO", b"X" * 30, b"PROPFIND", b"!#$%&'*+-.^_`|~",
 ]
 TYPES = [
-    b"application/json", b"text/plain", b"application/octet-stream", b"x", b"application/json; charset=utf-16", b"\xff",
+    b"application/json", b"Application/JSON; charset=utf-8", b"text/plain", b"", b"x", b"application/json; charset=utf-16",
+    b"application/x-www-form-urlencoded", b"\xff",
 ]
+RIGHT_TYPES = TYPES[:2]
 HEADER_LENGTHS = [b"-1", b"", b"x", b"1e3", b"99999999", b"9" * 40, b"0", b"1", b"-0", b"0x10", b"\xff"]
+HOSTS = [
+    (b"", 400), (b"Host: localhost\r\nHost: localhost\r\n", 400), (b"Host: \r\n", 400), (b"Host: a b\r\n", 400),
+    (b"Host: x@localhost\r\n", 400), (b"Host: \xff\r\n", 400), (b"Host: bench.example\r\n", 403),
+    (b"Host: localhost.bench.example:80\r\n", 403),
+]
 REQUEST_LINES = [
     b"", b"GET", b"GET /", b"GET / HTTP/9.9", b"GET / HTTP/1.1 x", b"GET  / HTTP/1.1", b"GET\t/\tHTTP/1.1",
     b"G\0T / HTTP/1.1", b"GET / http/1.1", b"GET /\xff HTTP/1.1", b"GET http:// HTTP/1.1", b"GET * HTTP/1.1",
@@ -102,7 +109,7 @@ class Maker:
         self.model, self.latent, self.random = model, latent, random.Random(seed)
         self.whole = [
             self.numbers, self.parameters, self.paths, self.methods, self.heads, self.changed_json, self.wrong_json,
-            self.no_json, self.tensors, self.encodings, self.chunks, self.versions, self.oversized,
+            self.no_json, self.tensors, self.encodings, self.chunks, self.versions, self.oversized, self.hosts,
         ]  # fmt: skip
         self.broken = [
             self.request_lines, self.headers, self.many_headers, self.lengths, self.broken_chunks, self.cut, self.noise,
@@ -125,6 +132,12 @@ class Maker:
     def post(self, kind, target, body, right, headers=b""):
         head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n" % (target, len(body), headers)
         return Request(kind, head + body, right)
+
+    def typed(self, kind, target, body, right):
+        """A body of some type: what is not JSON is told so."""
+        of = self.random.choice(TYPES)
+        right = right if of in RIGHT_TYPES else (415,)
+        return self.post(kind, target, body, right, b"Content-Type: %s\r\n" % of)
 
     def infer(self):
         return b"/v2/models/%s/infer" % self.model.encode()
@@ -161,7 +174,7 @@ class Maker:
 
     def changed_json(self):
         target, body = self.random.choice([(self.infer(), self.infer_json), (b"/v1/images", self.images_json)])
-        return self.post("changed JSON", target, self.change(body), (200, 400), self.type())
+        return self.typed("changed JSON", target, self.change(body), (200, 400))
 
     def wrong_json(self):
         """One value in a right body is of another type or size."""
@@ -169,9 +182,9 @@ class Maker:
         value = self.random.choice([*VALUES, [1, self.latent + 1], [1, 1, self.latent], [257, self.latent]])
         key = self.random.choice([*tensor, "inputs", "outputs", "latents"])
         if key == "latents":
-            return self.post("wrong JSON", b"/v1/images", json.dumps({key: value}).encode(), (400,), self.type())
+            return self.typed("wrong JSON", b"/v1/images", json.dumps({key: value}).encode(), (400,))
         body = {"inputs": [{**tensor, key: value}]} if key in tensor else {"inputs": [tensor], key: [value]}
-        return self.post("wrong JSON", self.infer(), json.dumps(body).encode(), (400,), self.type())
+        return self.typed("wrong JSON", self.infer(), json.dumps(body).encode(), (400,))
 
     def no_json(self):
         """Numbers that are none, and brackets without an end."""
@@ -179,7 +192,7 @@ class Maker:
         deep = self.random.choice(["[", '{"a":', "[[],"]) * self.random.randrange(1, 20_000)
         data = self.random.choice([f"[{number}]", deep])
         tensor = f'{{"name": "z", "shape": [1, 1], "datatype": "FP32", "data": {data}}}'
-        return self.post("no JSON", self.infer(), f'{{"inputs": [{tensor}]}}'.encode(), (400,), self.type())
+        return self.typed("no JSON", self.infer(), f'{{"inputs": [{tensor}]}}'.encode(), (400,))
 
     def tensors(self):
         """Binary tensors whose sizes or numbers are wrong."""
@@ -239,18 +252,23 @@ class Maker:
     def request_lines(self):
         line, rest = self.right().split(b"\r\n", 1)
         other = self.random.choice([*REQUEST_LINES, self.change(line)])
-        right = (200, 400, 404, 405, 414, 431)
+        right = (200, 400, 403, 404, 405, 414, 431)
         return Request("request lines", other + b"\r\n" + rest + b"\r\n\r\n", right, is_whole=False)
+
+    def hosts(self):
+        """Another host than this one, none, or several."""
+        fields, right = self.random.choice(HOSTS)
+        return Request("hosts", b"GET /v1/models HTTP/1.1\r\n%s\r\n" % fields, (right,))
 
     def headers(self):
         line, rest = self.right().split(b"\r\n", 1)
         other = self.random.choice([*FIELDS, self.change(rest)])
-        return Request("headers", line + b"\r\n" + other + b"\r\n\r\n", (200, 400, 431), is_whole=False)
+        return Request("headers", line + b"\r\n" + other + b"\r\n\r\n", (200, 400, 403, 431), is_whole=False)
 
     def many_headers(self):
         count, size = self.random.choice([(101, 5), (1000, 5), (90, 9000), (1, 500_000)])
         fields = b"".join(b"h%d: %s\r\n" % (k, b"x" * size) for k in range(count))
-        return Request("many headers", b"GET /nothing HTTP/1.1\r\n" + fields + b"\r\n", (404, 431), is_whole=False)
+        return Request("many headers", b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n" + fields + b"\r\n", (404, 431), is_whole=False)
 
     def lengths(self):
         fields = self.random.choice(LENGTHS)
@@ -287,6 +305,3 @@ class Maker:
             else:
                 del data[place : place + number.randrange(1, 9)]
         return bytes(data)
-
-    def type(self):
-        return b"Content-Type: %s\r\n" % self.random.choice(TYPES)

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::BufRead;
 use std::path::Path;
 use std::process::Command;
@@ -97,42 +97,84 @@ fn the_description_is_of_this_server() {
     assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
     let paths = description["paths"].as_object().unwrap();
     for (path, methods) in paths {
-        let real = path.replace("{model}", "shapes32").replace("{version}", "1");
         for (method, operation) in methods.as_object().unwrap() {
             let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let asked = parameters.filter(|parameter| parameter["in"] == "query").filter_map(|parameter| {
                 let (name, example) = (parameter["name"].as_str()?, parameter.get("example")?);
-                let example = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
-                // A list of seeds stands for the seed and the number.
-                (name != "seeds").then(|| format!("{name}={example}"))
+                Some(match example.as_object() {
+                    Some(fields) => {
+                        fields.iter().map(|(name, value)| format!("{name}={}", text(value))).collect()
+                    }
+                    None => vec![format!("{name}={}", text(example))],
+                })
             });
-            let asked: Vec<_> = asked.collect();
+            let asked: Vec<_> = asked.flatten().collect();
             let response = match method.as_str() {
-                "get" => server.get(&format!("{real}?{}", asked.join("&"))),
+                "get" => server.get(&format!("{path}?{}", asked.join("&"))),
                 "post" => {
                     let example = &operation["requestBody"]["content"]["application/json"]["example"];
-                    let mut body = example.clone();
-                    fill(&mut body);
-                    server.post_json(&real, &body)
+                    server.post_json(path, example)
                 }
                 other => panic!("{path}: {other}"),
             };
-            assert_eq!(response.status, 200, "{method} {real}?{} {}", asked.join("&"), response.text_lossy());
+            assert_eq!(response.status, 200, "{method} {path}?{} {}", asked.join("&"), response.text_lossy());
         }
     }
-    for path in ["/", "/metrics", "/v1/images", "/v1/interpolate", "/v2/models/{model}/infer"] {
+    for path in ["/", "/metrics", "/v1/images", "/v1/interpolate", "/v2/models/shapes32/infer"] {
         assert!(paths.contains_key(path), "{path}");
     }
 }
 
-/// Makes latents of the model's length of those of the example.
-fn fill(body: &mut Value) {
-    if let Some(row) = body.pointer_mut("/latents/0") {
-        *row = vec![0.5; 100].into();
+/// The models' names need the key.
+#[test]
+fn the_description_names_models_to_those_who_may_know() {
+    let server = Server::start(&["--api-key", "sesame"]);
+    let (open, keyed) = (server.get("/openapi.json"), "Authorization: Bearer sesame\r\n");
+    assert!(
+        !open.text().contains("/shapes32") && open.json()["paths"].get("/v2/models/{model}/infer").is_some()
+    );
+    assert!(
+        server.get_with("/openapi.json", keyed).json()["paths"].get("/v2/models/shapes32/infer").is_some()
+    );
+}
+
+/// Schemathesis of PyPI in a virtual environment, installed once.
+fn schemathesis() -> Command {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = File::create(folder.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/requirements.txt");
+    let (wanted, stamp) = (fs::read_to_string(&requirements).unwrap(), folder.join("installed.txt"));
+    let programs = folder.join("venv").join(if cfg!(windows) { "Scripts" } else { "bin" });
+    if fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
+        let run = |command: &mut Command| {
+            let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+            assert!(status.success(), "{command:?} failed");
+        };
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder.join("venv")));
+        let mut pip = Command::new(programs.join("python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"]);
+        run(pip.arg(&requirements));
+        fs::write(stamp, wanted).unwrap();
     }
-    if let Some(data) = body.pointer_mut("/inputs/0/data") {
-        *data = vec![0.5; 100].into();
-    }
+    Command::new(programs.join("schemathesis"))
+}
+
+/// What the description allows is accepted, and what it does not is refused, of two models with other latents.
+#[test]
+fn schemathesis_finds_nothing_that_differs_from_the_description() {
+    let other = format!("other={}", fixture("fixed_batch.onnx").display());
+    let server = Server::start(&["--model", &other]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut tool = schemathesis();
+    tool.current_dir(folder.path()).arg("run").arg(format!("http://{}/openapi.json", server.address));
+    tool.args(["--seed", "1", "--max-examples", "20", "--request-timeout", "60", "--continue-on-failure"]);
+    let output = tool.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("Tested: 22"), "{said}");
 }
 
 fn digest(server: &Server) -> String {

@@ -1,5 +1,8 @@
 //! `/openapi.json`: what the server takes, with the limits of its flags and the sizes of its models.
 
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::App;
@@ -12,15 +15,35 @@ const ROWS: usize = 4;
 /// The part of an address that is a model's name.
 const NAME: &str = "{model}";
 
-/// The description of a server; the models are left out for clients that may not list them.
-pub(super) fn describe(app: &App, shows_models: bool) -> Value {
+/// The descriptions of a server as text, without its models and with them, each with the models' versions.
+#[derive(Debug, Default)]
+pub(super) struct Descriptions([Mutex<Option<(String, Bytes)>>; 2]);
+
+impl Descriptions {
+    /// The description; the models are left out for clients that may not list them.
+    pub(super) fn text(&self, app: &App, shows_models: bool) -> Bytes {
+        let models: Vec<_> = app.models.all().collect();
+        let versions = models.iter().map(|model| model.digest.as_str()).collect::<String>();
+        let mut last = self.0[usize::from(shows_models)].lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((of, text)) if *of == versions => text.clone(),
+            _ => {
+                let models: Vec<_> = models.iter().map(AsRef::as_ref).collect();
+                let described = describe(app.config.max_images.get(), shows_models.then_some(&models));
+                let text = Bytes::from(described.to_string());
+                *last = Some((versions, text.clone()));
+                text
+            }
+        }
+    }
+}
+
+fn describe(most: usize, models: Option<&Vec<&Model>>) -> Value {
     let text = include_str!("openapi.json");
     let mut all: Value = serde_json::from_str(text).expect("the description is JSON");
-    let most = app.config.max_images.get();
     set_limits(&mut all, most);
-    if shows_models {
-        let models: Vec<_> = app.models.all().collect();
-        set_models(&mut all, &models.iter().map(AsRef::as_ref).collect::<Vec<_>>(), most);
+    if let Some(models) = models {
+        set_models(&mut all, models, most);
     }
     all
 }

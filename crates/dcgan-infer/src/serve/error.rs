@@ -77,6 +77,9 @@ pub(super) enum ApiError {
     Full,
     #[error("the requests and answers in memory are as large as the server allows: try again")]
     Buffers,
+    /// Before the request's body was read, so that the connection ends.
+    #[error("{}", Self::Buffers)]
+    BodyBuffers,
     #[error("all connections are taken: try again")]
     Connections,
     #[error("the server stops")]
@@ -104,7 +107,7 @@ impl ApiError {
             Self::LargeBody(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Run(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Full | Self::Buffers | Self::Connections | Self::Stopping => {
+            Self::Full | Self::Buffers | Self::BodyBuffers | Self::Connections | Self::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
@@ -128,6 +131,9 @@ impl IntoResponse for ApiError {
         let body = Json(serde_json::json!({ "error": self.to_string() }));
         let mut response = (self.status(), [(header::CACHE_CONTROL, "no-store")], body).into_response();
         response.headers_mut().extend(self.header());
+        if self == Self::BodyBuffers {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }

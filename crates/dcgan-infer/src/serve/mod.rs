@@ -57,6 +57,7 @@ use tokio::net::TcpListener;
 
 use self::activity::Activity;
 use self::buffers::Buffers;
+use self::description::Descriptions;
 use self::hosts::Hosts;
 use self::metrics::Metrics;
 use self::model::Models;
@@ -74,6 +75,7 @@ struct App {
     metrics: Metrics,
     buffers: Arc<Buffers>,
     hosts: Hosts,
+    descriptions: Descriptions,
     activity: Arc<Activity>,
     stops: AtomicBool,
 }
@@ -117,6 +119,7 @@ impl Server {
             models,
             metrics,
             buffers: Arc::new(buffers),
+            descriptions: Descriptions::default(),
             activity: Arc::new(Activity::new()),
             stops: AtomicBool::new(false),
         };

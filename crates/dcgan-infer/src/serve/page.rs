@@ -1,12 +1,10 @@
 //! The page for people, and the description for tools.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
-use serde_json::Value;
 
-use super::{SharedApp, description, route};
+use super::{SharedApp, request, route};
 
 /// Nothing is fetched from elsewhere, and nothing that a name or a message holds is run.
 const POLICY: &str = "default-src 'none'; img-src 'self' blob: data:; connect-src 'self'; style-src 'unsafe-inline'; \
@@ -29,6 +27,7 @@ pub(super) async fn icon() -> impl IntoResponse {
 }
 
 /// `GET /openapi.json`: without the models for clients that lack the key.
-pub(super) async fn openapi(State(app): State<SharedApp>, headers: HeaderMap) -> Json<Value> {
-    Json(description::describe(&app, route::has_key(&app, &headers)))
+pub(super) async fn openapi(State(app): State<SharedApp>, headers: HeaderMap) -> impl IntoResponse {
+    let text = app.descriptions.text(&app, route::has_key(&app, &headers));
+    ([(header::CONTENT_TYPE, request::JSON)], text)
 }

@@ -73,7 +73,8 @@ pub(super) async fn body(request: Request, app: &App, types: &[&str]) -> Result<
     if length.is_some_and(|length| length > most as u64) {
         return Err(ApiError::LargeBody(most));
     }
-    let reserved = app.buffers.reserve(length.map_or(most, |length| length as usize))?;
+    let bytes = length.map_or(most, |length| length as usize);
+    let reserved = app.buffers.reserve(bytes).map_err(|_| ApiError::BodyBuffers)?;
     let _waits = app.activity.wait();
     match tokio::time::timeout(app.config.timeout, Bytes::from_request(request, &())).await {
         Err(_) => Err(ApiError::SlowBody),

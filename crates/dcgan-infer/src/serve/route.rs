@@ -21,7 +21,7 @@ use super::{App, SharedApp, health, images, latents, page, protocol};
 const OPEN: [&str; 5] = ["/", "/openapi.json", "/v2/health/live", "/v2/health/ready", "/favicon.ico"];
 
 /// Answers that may come before the request's body: it is not waited for, and the connection ends.
-const EARLY: [StatusCode; 8] = [
+const EARLY: [StatusCode; 7] = [
     StatusCode::UNAUTHORIZED,
     StatusCode::FORBIDDEN,
     StatusCode::NOT_FOUND,
@@ -29,7 +29,6 @@ const EARLY: [StatusCode; 8] = [
     StatusCode::REQUEST_TIMEOUT,
     StatusCode::PAYLOAD_TOO_LARGE,
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    StatusCode::SERVICE_UNAVAILABLE,
 ];
 
 /// What is answered on each kind of place.
