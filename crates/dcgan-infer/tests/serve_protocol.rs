@@ -145,7 +145,9 @@ fn wrong_requests_are_told_what_is_wrong() {
     };
     let inputs = "expected one input, z FP32 [N, 100], N up to 4, found ";
     for (request, part) in [
-        (json!([]), "invalid length 0"),
+        (json!([]), "expected an object"),
+        (json!([null, null, good["inputs"], null]), "expected an object"),
+        (with(&|r| r["outputs"] = json!([["image", null]])), "expected an object"),
         (json!({}), "missing field `inputs`"),
         (json!({ "inputs": [] }), &format!("{inputs}0 inputs")),
         (with(&|r| r["inputs"] = json!([r["inputs"][0], r["inputs"][0]])), &format!("{inputs}2 inputs")),

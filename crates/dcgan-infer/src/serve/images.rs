@@ -13,6 +13,7 @@ use ndarray::Array2;
 use serde::Deserialize;
 
 use super::error::ApiError;
+use super::json::Whole;
 use super::latents::{self, Wanted, blocking};
 use super::model::Model;
 use super::picture::{Look, Picture, PictureFormat, unchanged};
@@ -68,9 +69,9 @@ pub(super) async fn of_seeds(
 struct LatentsBody {
     model: Option<String>,
     latents: Vec<Vec<f32>>,
-    columns: Option<usize>,
-    scale: Option<usize>,
-    padding: Option<usize>,
+    columns: Option<Whole>,
+    scale: Option<Whole>,
+    padding: Option<Whole>,
     format: Option<PictureFormat>,
 }
 
@@ -80,6 +81,8 @@ pub(super) async fn of_latents(State(app): State<SharedApp>, request: Request) -
     let LatentsBody { model, latents, columns, scale, padding, format } = request::json(&body)?;
     let model = app.models.find(model.as_deref())?;
     let z = latents::from_rows(&latents, &model, app.config.max_images.get())?;
+    let [columns, scale, padding] =
+        [columns, scale, padding].map(|number| number.map(|Whole(number)| number));
     let picture = Picture {
         grid: Look { columns, scale, padding }.grid(z.nrows(), grid::square_columns(z.nrows()), &model)?,
         format: still(format)?,

@@ -32,6 +32,7 @@ mod error;
 mod health;
 mod hosts;
 mod images;
+mod json;
 mod latents;
 mod metrics;
 mod model;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::App;
 use super::buffers::Reserved;
 use super::error::ApiError;
+use super::json::Object;
 
 /// The parameters of an address.
 pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
@@ -84,9 +85,10 @@ pub(super) async fn body(request: Request, app: &App, types: &[&str]) -> Result<
     }
 }
 
-/// JSON.
+/// JSON, an object.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes)
+        .map(|Object(value)| value)
         .map_err(|error| ApiError::Wrong(format!("the body is not as expected: {error}")))
 }
 

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
+use super::json::{Object, Whole};
 use super::latents::{check_finite, count};
 use super::model::Model;
 
@@ -18,9 +19,9 @@ pub(super) const FP32: &str = "FP32";
 #[derive(Debug, Deserialize)]
 pub(super) struct InferRequest {
     pub id: Option<String>,
-    parameters: Option<RequestParameters>,
-    inputs: Vec<InputTensor>,
-    outputs: Option<Vec<WantedOutput>>,
+    parameters: Option<Object<RequestParameters>>,
+    inputs: Vec<Object<InputTensor>>,
+    outputs: Option<Vec<Object<WantedOutput>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -31,38 +32,40 @@ struct RequestParameters {
 #[derive(Debug, Deserialize)]
 struct InputTensor {
     name: String,
-    shape: Vec<usize>,
+    shape: Vec<Whole>,
     datatype: String,
-    parameters: Option<InputParameters>,
+    parameters: Option<Object<InputParameters>>,
     data: Option<Numbers>,
 }
 
 #[derive(Debug, Deserialize)]
 struct InputParameters {
-    binary_data_size: Option<usize>,
+    binary_data_size: Option<Whole>,
 }
 
 #[derive(Debug, Deserialize)]
 struct WantedOutput {
     name: String,
-    parameters: Option<OutputParameters>,
+    parameters: Option<Object<OutputParameters>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct OutputParameters {
     binary_data: Option<bool>,
-    classification: Option<u64>,
+    classification: Option<Whole>,
 }
 
 impl InferRequest {
     /// Whether the images are wanted in binary form.
     pub(super) fn wants_binary(&self, model: &Model) -> Result<bool, ApiError> {
-        let all = self.parameters.as_ref().and_then(|parameters| parameters.binary_data_output);
+        let all = self.parameters.as_ref().and_then(|Object(parameters)| parameters.binary_data_output);
         let one = match self.outputs.as_deref().unwrap_or_default() {
             [] => None,
-            [WantedOutput { name, parameters }] if *name == model.output => parameters.as_ref(),
+            [Object(WantedOutput { name, parameters })] if *name == model.output => {
+                parameters.as_ref().map(|Object(parameters)| parameters)
+            }
             others => {
-                let names: Vec<_> = others.iter().map(|output| output.name.as_str()).collect();
+                let names: Vec<_> = others.iter().map(|Object(output)| output.name.as_str()).collect();
                 return Err(ApiError::Wrong(format!(
                     "outputs: {} has one, {}, found {}",
                     model.name,
@@ -71,7 +74,7 @@ impl InferRequest {
                 )));
             }
         };
-        if one.is_some_and(|parameters| parameters.classification.is_some_and(|classes| classes > 0)) {
+        if one.is_some_and(|parameters| parameters.classification.is_some_and(|Whole(classes)| classes > 0)) {
             return Err(ApiError::wrong("outputs: classification is not for images"));
         }
         Ok(one.and_then(|parameters| parameters.binary_data).or(all).unwrap_or(false))
@@ -82,15 +85,17 @@ impl InferRequest {
         let expected =
             || format!("expected one input, {} {FP32} [N, {}], N up to {most}", model.input, model.latent);
         let wrong = |found: String| ApiError::Wrong(format!("inputs: {}, found {found}", expected()));
-        let [input] = <[InputTensor; 1]>::try_from(self.inputs)
+        let [Object(input)] = <[Object<InputTensor>; 1]>::try_from(self.inputs)
             .map_err(|inputs| wrong(format!("{} inputs", inputs.len())))?;
         let InputTensor { name, shape, datatype, parameters, data } = input;
+        let shape: Vec<_> = shape.into_iter().map(|Whole(size)| size).collect();
         let rows = match shape[..] {
             [rows, latent] if name == model.input && datatype == FP32 && latent == model.latent => rows,
             _ => return Err(wrong(format!("{name} {datatype} {shape:?}"))),
         };
         let rows = count("inputs", rows, most)?;
-        let size = parameters.and_then(|parameters| parameters.binary_data_size);
+        let size = parameters.and_then(|Object(parameters)| parameters.binary_data_size);
+        let size = size.map(|Whole(size)| size);
         let values = match (data, size) {
             (Some(Numbers(values)), None) if binary.is_empty() => values,
             (None, Some(size)) if size == binary.len() => from_bytes(binary),
