@@ -12,7 +12,7 @@
 //! - [`pixels`] and [`grid`]: from values in [-1, 1] to bytes, and from a batch to one picture
 //! - `metric`, with the feature of this name: how far generated images are from real ones
 //! - [`atomic`]: files that are either whole or as they were; [`input`]: files that are read
-//! - [`memory`]: memory that is checked before it is allocated
+//! - [`memory`]: memory that is checked before it is allocated; [`terminal`]: text that cannot steer a terminal
 //!
 //! Latents are [`Array2<f32>`](ndarray::Array2) `[N, latent]`, images
 //! [`Array4<f32>`](ndarray::Array4) `[N, C, H, W]` in [-1, 1]: the types that the crates exchange.
@@ -37,6 +37,7 @@ pub mod seal;
 pub mod spec;
 pub mod state_dict;
 pub mod streams;
+pub mod terminal;
 mod tensor_file;
 
 pub use checkpoint::{Checkpoint, TensorData, TrainingRecord};

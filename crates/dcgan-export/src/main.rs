@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
+use dcgan_core::terminal::{arguments_are_plain, escaped, escaped_lines};
 use dcgan_core::{Weights, atomic, choice};
 use dcgan_export::inspect::inspect;
 use dcgan_export::verify::{Tolerance, verify};
@@ -84,13 +85,22 @@ const PICKLES: &str = "A .pth or .pt file of PyTorch is a pickle, which only Pyt
                        safetensors are installed, this line makes a safetensors file of its state dict:";
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(Cli::try_parse().unwrap_or_else(|error| refuse(&error))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
-            drop(writeln!(io::stderr(), "dcgan-export: {err:#}"));
+            drop(writeln!(io::stderr(), "dcgan-export: {}", escaped(&format!("{err:#}"))));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends the program with what clap says, its help or what is wrong with the arguments. It quotes these as they are.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() || arguments_are_plain() {
+        error.exit();
+    }
+    drop(write!(io::stderr(), "{}", escaped_lines(&error.render().to_string())));
+    process::exit(error.exit_code());
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -125,9 +135,11 @@ fn export(args: &ExportArgs) -> anyhow::Result<()> {
             _ => atomic::write_checked(output, |file| file.write_all(&bytes), check)?,
         };
         let wrong = || format!("{} was not written, since the file would be wrong", output.display());
-        lines.push(format!("{}: {summary}{}\n", output.display(), written.with_context(wrong)?));
+        let line = format!("{}: {summary}{}", output.display(), written.with_context(wrong)?);
+        lines.push(escaped(&line).into_owned() + "\n");
     }
-    let chosen = choice.reason.map(|reason| format!("exported {}: {reason}\n", path.display()));
+    let chosen = choice.reason.map(|reason| format!("exported {}: {reason}", path.display()));
+    let chosen = chosen.map(|line| escaped(&line).into_owned() + "\n");
     let assumed = network.assumptions.iter().map(|assumptions| assumed(path, assumptions));
     let text: String = chosen.into_iter().chain(assumed).chain(lines).collect();
     write!(io::stdout(), "{text}").context("cannot print the summary")

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use dcgan_core::latent::latents;
+use dcgan_core::terminal::escaped;
 use serde::{Serialize, Serializer};
 
 use crate::engine::Engine;
@@ -166,7 +167,7 @@ impl Display for Report {
     /// A table.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let [_, height, width] = self.image;
-        writeln!(f, "model    {}, images of {width}x{height}", self.model)?;
+        writeln!(f, "model    {}, images of {width}x{height}", escaped(&self.model))?;
         write!(f, "engine   {} on {}", self.engine, self.device)?;
         match self.threads {
             Some(threads) => writeln!(f, ", {threads} threads\n")?,

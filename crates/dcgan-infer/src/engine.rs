@@ -241,8 +241,12 @@ fn find(
     Ok(None)
 }
 
-/// An error with what caused it, on one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+/// An error with what caused it. What an engine says, which breaks lines where it likes, is on one line.
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let said = |error: &(dyn std::error::Error + 'static)| match error.is::<ort::Error>() {
+        true => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+        false => error.to_string(),
+    };
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    causes.fold(said(error), |text, cause| format!("{text}: {}", said(cause)))
 }

@@ -37,7 +37,7 @@ pub enum PipError {
     /// pip failed.
     #[error(
         "pip found no {requirement} for this machine; check the network, pip's settings and the version. \
-         pip said:\n{said}"
+         pip said: {said}"
     )]
     Download {
         /// What pip was asked for.
@@ -95,5 +95,5 @@ fn pip_download(python: &str, requirement: &str, folder: &Path) -> Command {
 
 fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
+    lines[lines.len().saturating_sub(count)..].join("; ")
 }

@@ -327,7 +327,7 @@ fn a_models_test_vectors_are_replayed_in_every_engine() {
         assert!(difference > 0.0 && difference < 2e-6, "{difference}");
     }
     let about =
-        "Model described.onnx, name Nothing much, licence MIT, images of the seeds 0, 18446744073709551615";
+        "Model described.onnx, name Nothing\\nmuch, licence MIT, images of the seeds 0, 18446744073709551615";
     assert_eq!(line(&text, "Model "), about);
     assert!(text.contains("  --onnxruntime   passes, largest difference "), "{text}");
 }

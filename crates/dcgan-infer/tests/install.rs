@@ -94,7 +94,7 @@ fn a_failed_install_keeps_the_old_library() {
             "dcgan-infer: cannot fetch ONNX Runtime from PyPI: pip found no onnxruntime==1.32.*"
         )
     );
-    assert!(said.ends_with("pip said:\nERROR: No matching distribution found\n"), "{said}");
+    assert!(said.ends_with("pip said: ERROR: No matching distribution found\n"), "{said}");
     assert_eq!(fs::read_to_string(sandbox.cached_library()).unwrap(), "old");
 }
 

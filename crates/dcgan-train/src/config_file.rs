@@ -88,7 +88,7 @@ pub fn arguments(
     let text = input::read(path).map_err(|source| ConfigFileError::Read { path: path.to_owned(), source })?;
     let syntax = |reason: String| ConfigFileError::Syntax { path: path.to_owned(), reason };
     let text = String::from_utf8(text).map_err(|error| syntax(error.to_string()))?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?;
+    let table: Table = text.parse().map_err(|error| syntax(on_one_line(&error)))?;
     let mut arguments = Vec::new();
     for (key, value) in table {
         let flag = find(command, &key)
@@ -111,6 +111,12 @@ pub fn arguments(
         arguments.push(format!("--{name}={text}").into());
     }
     Ok(arguments)
+}
+
+/// What is wrong and in which line, without the picture of that line.
+fn on_one_line(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    format!("{}: {}", text.lines().next().unwrap_or_default(), error.message())
 }
 
 /// The settings of `matches` as a file: those that were given and the defaults, each under what it is for.

@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -13,6 +13,7 @@ use std::thread;
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use dcgan_core::choice::{self, Choice};
+use dcgan_core::terminal::{arguments_are_plain, escaped, escaped_lines};
 use dcgan_core::{Checkpoint, atomic, grid, latent};
 use dcgan_kernels::recycler::Recycler;
 use dcgan_train::arch::Arch;
@@ -141,16 +142,30 @@ fn main() -> ExitCode {
     match parse().and_then(|(cli, settings)| run(cli, &settings)) {
         Ok(code) => code,
         Err(error) => {
-            drop(writeln!(io::stderr(), "dcgan-train: {error:#}"));
+            tell(&format!("dcgan-train: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Prints a line on stderr, in which names of files do not steer the terminal. A closed stderr is no failure.
+fn tell(line: &str) {
+    drop(writeln!(io::stderr(), "{}", escaped(line)));
+}
+
+/// Ends the program with what clap says, its help or what is wrong with the arguments. It quotes these as they are.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() || arguments_are_plain() {
+        error.exit();
+    }
+    drop(write!(io::stderr(), "{}", escaped_lines(&error.render().to_string())));
+    process::exit(error.exit_code());
+}
+
 /// What was asked for: by the command line, and by the file of settings that it names; and all settings as such a file.
 fn parse() -> anyhow::Result<(Cli, String)> {
     let command = config_file::with_switches(Cli::command());
-    let mut matches = command.clone().get_matches();
+    let mut matches = command.clone().try_get_matches().unwrap_or_else(|error| refuse(&error));
     if let Some(path) = matches.get_one::<PathBuf>("config") {
         let mut words: Vec<OsString> = env::args_os().collect();
         let settings = config_file::arguments(&command, &matches, path)?;
@@ -243,14 +258,16 @@ impl OnDevice for Train<'_> {
             Err(error) if has_state => {
                 drop(progress);
                 let hint = kept_hint(&error);
-                return Err(anyhow::anyhow!("{:#}\n{hint}", anyhow::Error::from(error)));
+                tell(&format!("dcgan-train: {:#}", anyhow::Error::from(error)));
+                tell(&hint);
+                return Ok(ExitCode::FAILURE);
             }
             Err(error) => return Err(error.into()),
         };
         progress.finish();
         if !self.quiet {
-            // A closed standard error is no failure of the run.
-            drop(writeln!(io::stderr(), "{outcome}\n{}", next_command(&outcome)));
+            outcome.to_string().lines().for_each(tell);
+            tell(&next_command(&outcome));
         }
         Ok(match outcome.ending {
             Ending::Complete => ExitCode::SUCCESS,
@@ -336,8 +353,8 @@ fn shell<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 fn chosen(path: &Path) -> anyhow::Result<Cow<'_, Path>> {
     let Choice { path, reason } = choice::choose(path)?;
     if let Some(reason) = reason {
-        writeln!(io::stdout(), "taking {}: {reason}", path.display())
-            .context("cannot print what was chosen")?;
+        let line = format!("taking {}: {reason}", path.display());
+        writeln!(io::stdout(), "{}", escaped(&line)).context("cannot print what was chosen")?;
     }
     Ok(path)
 }
@@ -354,7 +371,7 @@ impl OnDevice for Recalibrate<'_> {
         recalibrate_checkpoint::<E>(&device, &checkpoint, *batches)?.save(output)?;
         let latents = batches * recalibrate::BATCH_SIZE as u64;
         let line = format!("wrote {}: BatchNorm's statistics of {latents} latents", output.display());
-        writeln!(io::stdout(), "{line}").context("cannot print the summary")?;
+        writeln!(io::stdout(), "{}", escaped(&line)).context("cannot print the summary")?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -377,12 +394,9 @@ impl OnDevice for Sample<'_> {
         let (_, _, height, width) = images.dim();
         let (output, count, last) =
             (args.output.display(), args.num_images, args.seed.wrapping_add(args.num_images as u64 - 1));
-        writeln!(
-            io::stdout(),
-            "wrote {output}: {count} images of {width}x{height}, seeds {} to {last}",
-            args.seed
-        )
-        .context("cannot print the summary")?;
+        let line =
+            format!("wrote {output}: {count} images of {width}x{height}, seeds {} to {last}", args.seed);
+        writeln!(io::stdout(), "{}", escaped(&line)).context("cannot print the summary")?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use dcgan_core::terminal::escaped;
+
 use super::outline::{Outline, Value, type_name};
 use crate::entry::readable;
 
@@ -93,12 +95,10 @@ fn values(values: &[Value]) -> Vec<String> {
 
 /// Text of a file on one line: a foreign file must not steer the terminal.
 fn shown(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let mut shown: String = text.chars().take(SHOWN).map(escape).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push_str("...");
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", escaped(&text[..end])),
+        None => escaped(text).into_owned(),
     }
-    shown
 }
 
 fn tensors(count: u64) -> String {

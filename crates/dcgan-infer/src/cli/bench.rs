@@ -1,11 +1,9 @@
 //! `dcgan-infer bench`.
 
-use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use dcgan_infer::ModelFile;
 use dcgan_infer::bench::{BenchConfig, bench};
@@ -14,6 +12,7 @@ use super::engine::EngineArgs;
 use super::guard::guarded;
 use super::model::ModelArgs;
 use super::sample::{note_device, warn_if_changed};
+use super::say;
 
 /// Measure how fast a generator draws
 ///
@@ -70,10 +69,6 @@ impl BenchArgs {
         let run = || bench(&engine, &file, &self.about.into(), &config);
         let report = guarded(engine.name(), &self.model, run)?;
         note_device(&report.device);
-        let text = match self.json {
-            true => format!("{}\n", serde_json::to_string_pretty(&report)?),
-            false => report.to_string(),
-        };
-        io::stdout().write_all(text.as_bytes()).context("cannot print the report")
+        say::report(&report, self.json)
     }
 }

@@ -13,6 +13,8 @@ use dcgan_infer::doctor::{self, DoctorConfig, Probe};
 use dcgan_infer::library::OnnxRuntime;
 use dcgan_infer::search::{Candidate, Place};
 
+use super::say;
+
 /// Try every engine of this machine, and say what to do where one does not work
 ///
 /// Each place where a run looks for ONNX Runtime is looked at, each execution provider of what is there runs a small
@@ -53,11 +55,7 @@ impl DoctorArgs {
             model: self.model.as_deref().map(ModelFile::read).transpose()?,
             timeout: Duration::from_secs(self.timeout.into()),
         });
-        let text = match self.json {
-            true => format!("{}\n", serde_json::to_string_pretty(&report)?),
-            false => report.to_string(),
-        };
-        io::stdout().write_all(text.as_bytes()).context("cannot print the report")?;
+        say::report(&report, self.json)?;
         Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

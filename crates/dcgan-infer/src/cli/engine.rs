@@ -1,6 +1,5 @@
 //! The flags that choose the engine, for every subcommand that runs a model.
 
-use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -10,7 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, ValueEnum};
 use dcgan_infer::{DeviceChoice, Engine, EngineChoice, EngineConfig};
 
-use super::Cli;
+use super::{Cli, say};
 
 #[derive(Debug, Args)]
 pub struct EngineArgs {
@@ -56,9 +55,15 @@ impl EngineArgs {
     pub fn start_beside<T>(self, read: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(Engine, T)> {
         let config = self.config();
         let (engine, file) = thread::scope(|scope| {
-            let engine = scope.spawn(|| Engine::start(&config));
-            let file = read();
-            (engine.join().unwrap_or_else(|panic| resume_unwind(panic)), file)
+            let start = || Engine::start(&config);
+            match thread::Builder::new().spawn_scoped(scope, start) {
+                Ok(engine) => {
+                    let file = read();
+                    (engine.join().unwrap_or_else(|panic| resume_unwind(panic)), file)
+                }
+                // No thread is to be had, such as where memory is short.
+                Err(_) => (start(), read()),
+            }
         });
         // A file that cannot be used is the first thing to know, whatever the engine.
         let file = file?;
@@ -90,7 +95,7 @@ impl EngineArgs {
 
 fn introduce(engine: &Engine) {
     for warning in engine.warnings() {
-        drop(writeln!(io::stderr(), "dcgan-infer: warning: passed over: {warning}"));
+        say::note(format_args!("warning: passed over: {warning}"));
     }
-    drop(writeln!(io::stderr(), "engine: {}", engine.description()));
+    say::line(format_args!("engine: {}", engine.description()));
 }

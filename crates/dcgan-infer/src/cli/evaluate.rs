@@ -1,7 +1,6 @@
 //! `dcgan-infer evaluate`.
 
 use std::fmt::Display;
-use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -22,6 +21,7 @@ use super::guard::guarded;
 use super::model::ModelArgs;
 use super::note::note;
 use super::sample::{note_device, open_in, warn_if_changed};
+use super::say;
 
 /// Images of one evaluation: their features are in memory at once.
 const MAX_IMAGES: i64 = 1_000_000;
@@ -182,11 +182,7 @@ impl EvaluateArgs {
         let real = self.data.open(&generator, &mut lines)?;
         let run = || evaluate(generator, features, &real, &config, &mut |progress| lines.progress(progress));
         let report = guarded(engine.name(), &self.model, run)?;
-        let text = match self.json {
-            true => format!("{}\n", serde_json::to_string_pretty(&report)?),
-            false => report.to_string(),
-        };
-        io::stdout().write_all(text.as_bytes()).context("cannot print the report")
+        say::report(&report, self.json)
     }
 }
 
@@ -196,7 +192,7 @@ fn say_what_is_odd(generator: &mut Generator, seed: u64) -> anyhow::Result<()> {
     let z = latents(seed, FIRST_IMAGES, generator.latent_size());
     let images = guarded(&engine, &model, || generator.sample(z.view()))?;
     if let Some(note) = note(generator, images.view()) {
-        drop(writeln!(io::stderr(), "dcgan-infer: {note}"));
+        say::note(note);
     }
     Ok(())
 }
@@ -262,7 +258,7 @@ impl Lines {
     fn tell(&mut self, line: &dyn Display, always: bool) {
         if always || self.last.elapsed() >= SILENCE {
             self.last = Instant::now();
-            drop(writeln!(io::stderr(), "{line}"));
+            say::line(line);
         }
     }
 }

@@ -1,10 +1,9 @@
 //! `dcgan-infer install`.
 
-use std::io::{self, Write};
-
-use anyhow::Context;
 use clap::Args;
 use dcgan_infer::install::{self, InstallConfig};
+
+use super::say;
 
 /// Fetch ONNX Runtime from its PyPI package, with pip, into the per-user cache
 ///
@@ -24,8 +23,7 @@ impl InstallArgs {
     pub fn run(self) -> anyhow::Result<()> {
         let config = InstallConfig { version: self.version, force: self.force, ..InstallConfig::in_cache()? };
         let library = install::install(&config)?;
-        writeln!(io::stdout(), "ONNX Runtime is installed: {}", library.display())
-            .context("cannot print where ONNX Runtime is")
+        say::result(&format!("ONNX Runtime is installed: {}", library.display()), "where ONNX Runtime is")
     }
 }
 

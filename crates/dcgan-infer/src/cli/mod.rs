@@ -13,6 +13,7 @@ mod model;
 mod note;
 mod output;
 mod sample;
+pub mod say;
 #[cfg(feature = "serve")]
 mod serve;
 

@@ -10,6 +10,8 @@ use dcgan_core::atomic;
 use dcgan_core::grid::{self, GridConfig};
 use dcgan_infer::output::Format;
 
+use super::say;
+
 /// The most pixels of one picture: they are in memory at once.
 pub const MAX_PIXELS: usize = 1 << 28;
 
@@ -222,10 +224,12 @@ impl Target {
 
     /// Says what was done, where it does not get into what was written.
     pub fn say(&self, line: &str) -> anyhow::Result<()> {
-        let said = match self {
-            Self::Stdout(_) => writeln!(io::stderr(), "{line}"),
-            _ => writeln!(io::stdout(), "{line}"),
-        };
-        said.context("cannot print the summary")
+        match self {
+            Self::Stdout(_) => {
+                say::line(line);
+                Ok(())
+            }
+            _ => say::result(line, "the summary"),
+        }
     }
 }

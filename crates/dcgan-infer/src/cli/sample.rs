@@ -1,6 +1,6 @@
 //! `dcgan-infer --model g.onnx`: images of seeds or latents.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,7 @@ use super::guard::guarded;
 use super::latents::{LatentArgs, Latents, Wanted};
 use super::note::{changed, note};
 use super::output::{OutputArgs, Target};
+use super::say;
 
 /// What images can be written as; PNG where nothing is said.
 const FORMATS: [Format; 5] = [Format::Png, Format::WebP, Format::Jpeg, Format::Npy, Format::Npz];
@@ -91,7 +92,7 @@ pub fn open(model: &Path, target: &Target) -> anyhow::Result<ModelFile> {
 /// Says on stderr if a file is not as it was exported.
 pub fn warn_if_changed(file: &ModelFile) {
     if file.is_changed() {
-        drop(writeln!(io::stderr(), "dcgan-infer: {}", changed(file.path())));
+        say::note(changed(file.path()));
     }
 }
 
@@ -123,7 +124,7 @@ pub fn open_in(
 /// Says on stderr if the CPU stands in for a GPU.
 pub fn note_device(device: &Device) {
     if let Device::Cpu { instead_of_cuda: Some(reason) } = device {
-        drop(writeln!(io::stderr(), "dcgan-infer: note: CUDA cannot be used, the CPU is: {reason}"));
+        say::note(format_args!("note: CUDA cannot be used, the CPU is: {reason}"));
     }
 }
 
@@ -132,7 +133,7 @@ pub fn draw(mut generator: Generator, z: ArrayView2<f32>) -> anyhow::Result<Arra
     let (engine, model) = (generator.engine().to_owned(), generator.path().to_owned());
     let images = guarded(&engine, &model, || generator.sample(z))?;
     if let Some(note) = note(&generator, images.view()) {
-        drop(writeln!(io::stderr(), "dcgan-infer: {note}"));
+        say::note(note);
     }
     Ok(images)
 }

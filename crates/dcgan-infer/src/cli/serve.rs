@@ -1,6 +1,6 @@
 //! `dcgan-infer serve`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tracing::level_filters::LevelFilter;
 use super::engine::EngineArgs;
 use super::guard::guarded;
 use super::model::ModelArgs;
+use super::say;
 
 /// How long what still runs may hold the program up at its end.
 const LAST_WAIT: Duration = Duration::from_secs(5);
@@ -139,8 +140,7 @@ impl ServeArgs {
             let _inside = runtime.enter();
             stop_signal()
         };
-        writeln!(io::stdout(), "serving {} on http://{address}", names.join(", "))
-            .context("cannot print the address")?;
+        say::result(&format!("serving {} on http://{address}", names.join(", ")), "the address")?;
         runtime.block_on(server.run(stop));
         runtime.shutdown_timeout(LAST_WAIT);
         Ok(())

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use dcgan_core::terminal::escaped;
+
 use super::report::{
     EngineStatus, ModelReport, PlaceReport, PlaceStatus, ReplayReport, ReplayStatus, Report, RunReport,
     TractReport,
@@ -25,7 +27,7 @@ impl fmt::Display for Report {
             writeln!(f, "\nWhat to do")?;
         }
         let mut problems = self.problems.iter();
-        problems.try_for_each(|problem| writeln!(f, "  {}: {}", problem.subject, problem.remedy))
+        problems.try_for_each(|problem| writeln!(f, "  {}: {}", escaped(&problem.subject), problem.remedy))
     }
 }
 
@@ -44,13 +46,13 @@ fn write_place(f: &mut fmt::Formatter<'_>, place: &PlaceReport) -> fmt::Result {
 }
 
 fn write_model(f: &mut fmt::Formatter<'_>, model: &ModelReport) -> fmt::Result {
-    write!(f, "\nModel {}", model.path)?;
+    write!(f, "\nModel {}", escaped(&model.path))?;
     let about = [("name", &model.name), ("licence", &model.license)];
     for (title, text) in about.into_iter().filter_map(|(title, text)| Some((title, text.as_ref()?))) {
-        write!(f, ", {title} {}", printable(text))?;
+        write!(f, ", {title} {}", escaped(text))?;
     }
     match &model.reason {
-        Some(reason) => writeln!(f, "\n  {}", printable(reason))?,
+        Some(reason) => writeln!(f, "\n  {}", escaped(reason))?,
         None if model.engines.is_empty() => writeln!(f, "\n  no engine works that could draw with it")?,
         None => {
             let seeds: Vec<_> = model.seeds.iter().map(u64::to_string).collect();
@@ -82,18 +84,13 @@ impl fmt::Display for Replayed<'_> {
     }
 }
 
-/// Text of a model's file: it must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// What is in a place.
 struct Found<'a>(&'a PlaceReport);
 
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(place) = self;
-        let path = place.path.as_deref().unwrap_or_default();
+        let path = escaped(place.path.as_deref().unwrap_or_default());
         let reason = one_line(place.reason.as_deref().unwrap_or_default());
         match (place.status, place.place) {
             (PlaceStatus::None, Place::Flag) if path.is_empty() => write!(f, "not given"),

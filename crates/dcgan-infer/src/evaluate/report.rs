@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use dcgan_core::metric::Kid;
+use dcgan_core::terminal::escaped;
 use serde::Serialize;
 
 /// What was measured, and on what.
@@ -104,7 +105,7 @@ impl Display for Report {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let ([_, height, width], Generated { images, seed }) = (self.image, &self.generated);
         let last = seed.wrapping_add(*images as u64 - 1);
-        writeln!(f, "model     {}, images of {width}x{height}", self.model)?;
+        writeln!(f, "model     {}, images of {width}x{height}", escaped(&self.model))?;
         writeln!(f, "engine    {} on {}", self.engine, self.device)?;
         writeln!(f, "generated {images} images, seeds {seed} to {last}")?;
         writeln!(f, "real      {}", self.real)?;
@@ -146,7 +147,7 @@ impl Display for Real {
             None => write!(f, ", no split")?,
         }
         if let Some(folder) = folder {
-            write!(f, ", in {folder}")?;
+            write!(f, ", in {}", escaped(folder))?;
         }
         write!(f, ", chosen by seed {seed}")?;
         if *skipped > 0 { write!(f, ", {skipped} that cannot be used passed over") } else { Ok(()) }
@@ -166,12 +167,12 @@ impl Display for FeatureReport {
             mean,
             std,
         } = self;
-        f.write_str(name)?;
+        f.write_str(&escaped(name))?;
         if let Some(sha256) = sha256 {
             write!(f, " (SHA-256 {sha256})")?;
         }
         if let Some(output) = output {
-            write!(f, ", output {output}")?;
+            write!(f, ", output {}", escaped(output))?;
         }
         write!(f, ", {dimension} an image of {width}x{height}x{channels} ({layout}) in {range}")?;
         for (what, list) in [("mean", mean), ("std", std)] {

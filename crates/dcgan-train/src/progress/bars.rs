@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use console::truncate_str;
+use dcgan_core::terminal::escaped;
 use dcgan_data::DownloadEvent;
 use indicatif::{FormattedDuration, HumanBytes, TermLike};
 
@@ -62,6 +63,7 @@ impl<T: TermLike + Clone + 'static> Bars<T> {
     pub fn say(&mut self, line: &dyn Display) {
         let bars = [self.training.as_ref().map(|it| &it.bar), self.download.as_ref().map(|it| &it.bar)];
         let line = line.to_string();
+        let line = escaped(&line);
         match bars.into_iter().flatten().next() {
             Some(bar) => bar.say(&line),
             None => drop(self.term.write_line(&line).and_then(|()| self.term.flush())),
@@ -136,7 +138,7 @@ impl<T: TermLike + Clone + 'static> Download<T> {
 
     fn show(&mut self, received: u64, total: Option<u64>) {
         self.bar.move_to(received, total);
-        let mut parts = vec![truncate_str(&self.file, NAME, "...").into_owned()];
+        let mut parts = vec![truncate_str(&escaped(&self.file), NAME, "...").into_owned()];
         parts.push(match total {
             Some(total) => format!("{} of {}", HumanBytes(received), HumanBytes(total)),
             None => HumanBytes(received).to_string(),

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::Write;
 
+use dcgan_core::terminal::escaped;
 use dcgan_data::DownloadEvent;
 
 use crate::event::Event;
@@ -45,7 +46,7 @@ impl<W: Write> Lines<W> {
 
     /// Writes a line.
     pub fn say(&mut self, line: &dyn Display) {
-        drop(writeln!(self.out, "{line}"));
+        drop(writeln!(self.out, "{}", escaped(&line.to_string())));
     }
 
     /// Whether a download is in another tenth than at the last line.

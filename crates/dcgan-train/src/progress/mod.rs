@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::io::{self, Stderr, Write};
 
 use console::Term;
+use dcgan_core::terminal::escaped;
 
 use crate::event::Event;
 
@@ -50,7 +51,7 @@ impl Progress {
     pub fn tell(&mut self, event: &Event) {
         match self {
             Self::Quiet(stderr) if matches!(event, Event::Skipped { .. } | Event::Warning(_)) => {
-                drop(writeln!(stderr, "{event}"))
+                drop(writeln!(stderr, "{}", escaped(&event.to_string())))
             }
             Self::Quiet(_) => {}
             Self::Lines(lines) => lines.tell(event),

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dcgan_core::terminal::escaped;
 use indicatif::FormattedDuration;
 
 use crate::interrupt::Signal;
@@ -57,7 +58,7 @@ impl Display for Outcome {
         ];
         for (name, path) in files {
             if let Some(path) = path {
-                write!(f, "\n  {name:<10} {}", path.display())?;
+                write!(f, "\n  {name:<10} {}", escaped(&path.display().to_string()))?;
             }
         }
         Ok(())
