@@ -23,6 +23,7 @@
 //! ```
 
 pub mod bench;
+mod beside;
 pub mod cache;
 pub mod doctor;
 pub mod engine;

@@ -12,6 +12,7 @@ use dcgan_core::description::{Description, DescriptionError};
 use dcgan_core::{input, metadata, seal};
 use prost::Message;
 
+use crate::beside::beside;
 use crate::generator::GeneratorError;
 
 /// ONNX's mark of a tensor whose values lie in another file.
@@ -41,10 +42,31 @@ struct ModelProto {
 
 #[derive(Clone, PartialEq, Message)]
 struct GraphProto {
+    #[prost(message, repeated, tag = "1")]
+    node: Vec<NodeProto>,
     #[prost(message, repeated, tag = "5")]
     initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
     input: Vec<ValueInfoProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct NodeProto {
+    #[prost(message, repeated, tag = "5")]
+    attribute: Vec<AttributeProto>,
+}
+
+/// A tensor, a graph, several of them, or what is of no interest here.
+#[derive(Clone, PartialEq, Message)]
+struct AttributeProto {
+    #[prost(message, optional, tag = "5")]
+    t: Option<TensorProto>,
+    #[prost(message, optional, tag = "6")]
+    g: Option<GraphProto>,
+    #[prost(message, repeated, tag = "10")]
+    tensors: Vec<TensorProto>,
+    #[prost(message, repeated, tag = "11")]
+    graphs: Vec<GraphProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -77,7 +99,8 @@ impl ModelFile {
     ///
     /// # Errors
     /// [`GeneratorError::Read`] in the operating system's words, [`GeneratorError::NoModel`] for a file that is cut
-    /// short or of another kind, [`GeneratorError::Weights`] if a weight file is missing or too short.
+    /// short or of another kind, [`GeneratorError::Weights`] if a weight file is missing or too short,
+    /// [`GeneratorError::Outside`] if it is outside of the model's folder.
     pub fn read(path: &Path) -> Result<Self, GeneratorError> {
         let bytes =
             input::read(path).map_err(|reason| GeneratorError::Read { path: path.to_owned(), reason })?;
@@ -164,21 +187,35 @@ impl ModelFile {
     }
 }
 
+impl GraphProto {
+    /// The tensors that are constants, also those of nodes and of the graphs inside of nodes.
+    fn tensors(&self) -> Vec<&TensorProto> {
+        let mut tensors: Vec<_> = self.initializer.iter().collect();
+        for attribute in self.node.iter().flat_map(|node| &node.attribute) {
+            tensors.extend(attribute.t.iter().chain(&attribute.tensors));
+            tensors.extend(attribute.g.iter().chain(&attribute.graphs).flat_map(Self::tensors));
+        }
+        tensors
+    }
+}
+
 fn is_changed(bytes: &[u8], checksum: Option<&String>) -> bool {
     checksum.is_some_and(|checksum| *checksum != seal::BLANK && !seal::is_intact(bytes, checksum))
 }
 
 /// The files that the graph's tensors lie in, each of them once and long enough.
 fn weight_files(path: &Path, graph: &GraphProto) -> Result<Vec<PathBuf>, GeneratorError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
     let mut lengths = BTreeMap::<PathBuf, u64>::new();
-    for tensor in graph.initializer.iter().filter(|tensor| tensor.data_location == EXTERNAL) {
+    for tensor in graph.tensors().into_iter().filter(|tensor| tensor.data_location == EXTERNAL) {
         let entry = |key: &[u8]| tensor.external_data.iter().find(|entry| entry.key == key);
         // An engine says what is wrong with a tensor that lies nowhere.
         let Some(location) = entry(b"location") else { continue };
         let number = |key| entry(key).and_then(|entry| text(&entry.value).parse().ok()).unwrap_or(0u64);
         let end = number(b"offset").saturating_add(number(b"length"));
-        let length = lengths.entry(folder.join(text(&location.value))).or_default();
+        let location = text(&location.value);
+        let file = beside(path, &location);
+        let file = file.ok_or_else(|| GeneratorError::Outside { path: path.to_owned(), location })?;
+        let length = lengths.entry(file).or_default();
         *length = end.max(*length);
     }
     for (weights, length) in &lengths {
@@ -269,6 +306,53 @@ mod tests {
             panic!("15 bytes are too few");
         };
         assert_eq!(source.to_string(), "it has 15 bytes, 16 are needed");
+    }
+
+    /// The outside file is there, or not, or cannot be read: nobody learns which, nor how long it is.
+    #[cfg(unix)]
+    #[test]
+    fn a_weight_file_outside_of_the_models_folder_is_refused_unseen() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("models");
+        fs::create_dir(&folder).unwrap();
+        fs::write(outer.path().join("there"), [0; 1294]).unwrap();
+        std::os::unix::fs::symlink("../there", folder.join("link")).unwrap();
+        std::os::unix::fs::symlink("../not-there", folder.join("dangling")).unwrap();
+        let path = folder.join("m.onnx");
+        let message = |location: &str, is_inner: bool| {
+            let external_data = vec![entry("location", location), entry("length", "1000000")];
+            let tensor = TensorProto { external_data, data_location: EXTERNAL, ..TensorProto::default() };
+            let graph = match is_inner {
+                false => GraphProto { initializer: vec![tensor], ..GraphProto::default() },
+                true => {
+                    let attribute = AttributeProto { t: Some(tensor), ..AttributeProto::default() };
+                    let node = NodeProto { attribute: vec![attribute] };
+                    let graph = GraphProto { node: vec![node], ..GraphProto::default() };
+                    let attribute = AttributeProto { g: Some(graph), ..AttributeProto::default() };
+                    GraphProto {
+                        node: vec![NodeProto { attribute: vec![attribute] }],
+                        ..GraphProto::default()
+                    }
+                }
+            };
+            let model = ModelProto { graph: Some(graph), metadata_props: Vec::new() };
+            fs::write(&path, model.encode_to_vec()).unwrap();
+            let error = ModelFile::read(&path).unwrap_err();
+            assert!(std::error::Error::source(&error).is_none(), "{error}");
+            error.to_string()
+        };
+        let absolute = outer.path().join("there");
+        let absolute = absolute.to_str().unwrap();
+        for location in ["../there", "../not-there", "link", "dangling", absolute, "../../../etc/passwd"] {
+            for is_inner in [false, true] {
+                let expected = format!(
+                    "{} keeps weights in {location:?}, which leaves the model's folder: expected a file in that folder; \
+                     save the model again with its weights beside it",
+                    path.display()
+                );
+                assert_eq!(message(location, is_inner), expected);
+            }
+        }
     }
 
     #[test]

@@ -141,6 +141,18 @@ fn weights_in_a_file_of_their_own_are_found_missed_and_kept() {
     assert!(said.starts_with(&start) && said.contains(&format!("{} are needed", whole.len())), "{said}");
     fs::write(sandbox.path(weights), &whole).unwrap();
     open().assert().success();
+    // Out of the folder leads no link, though there is what it should be.
+    #[cfg(unix)]
+    {
+        fs::rename(sandbox.path(weights), sandbox.path("outside.data")).unwrap();
+        std::os::unix::fs::symlink("../outside.data", sandbox.path(weights)).unwrap();
+        let said = sandbox.stderr_of_failure(&mut open(), 1);
+        let expected = "models/dynamo_external.onnx keeps weights in \"dynamo_external.onnx.data\", which leaves the \
+                        model's folder: ";
+        assert!(said.contains(expected), "{said}");
+        fs::remove_file(sandbox.path(weights)).unwrap();
+        fs::rename(sandbox.path("outside.data"), sandbox.path(weights)).unwrap();
+    }
     let said = sandbox.stderr_of_failure(open().args(["--output", weights, "--format", "png"]), 1);
     assert!(said.contains(&format!("cannot write {weights}: it is the input itself")), "{said}");
     assert_eq!(fs::read(sandbox.path(weights)).unwrap(), whole);

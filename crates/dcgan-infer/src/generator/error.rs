@@ -3,6 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use dcgan_core::memory::OutOfMemory;
+
+use super::refusal;
+
 /// A generator could not be opened or run.
 #[derive(Debug, thiserror::Error)]
 pub enum GeneratorError {
@@ -44,13 +48,27 @@ pub enum GeneratorError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The weights are in a file outside of the model's folder, which is not looked at.
+    #[error(
+        "{} keeps weights in {location:?}, which leaves the model's folder: expected a file in that folder; save the \
+         model again with its weights beside it",
+        path.display()
+    )]
+    Outside {
+        /// The model.
+        path: PathBuf,
+        /// Where it says that the weights are.
+        location: String,
+    },
     /// The engine does not understand the file.
-    #[error("{engine} cannot run {}: {}", path.display(), advice(engine))]
+    #[error("{engine} cannot run {}: {advice}", path.display())]
     Model {
         /// The file.
         path: PathBuf,
         /// The engine's name.
         engine: String,
+        /// The reason, as far as it is known, and what to do.
+        advice: String,
         /// What the engine said.
         source: ort::Error,
     },
@@ -94,7 +112,7 @@ pub enum GeneratorError {
         found: usize,
     },
     /// The engine failed while it ran the model.
-    #[error("{engine} fails to run {}: {}", path.display(), advice(engine))]
+    #[error("{engine} fails to run {}: {}", path.display(), refusal::of_run(engine, source))]
     Run {
         /// The file.
         path: PathBuf,
@@ -103,16 +121,12 @@ pub enum GeneratorError {
         /// What the engine said.
         source: ort::Error,
     },
-}
-
-/// What to do about a model that an engine refuses.
-pub fn advice(engine: &str) -> &'static str {
-    match engine {
-        crate::engine::TRACT => {
-            "it is damaged, or ONNX Runtime is needed, which runs more models; `dcgan-infer install` fetches it"
-        }
-        _ => {
-            "it is damaged, or of a newer kind than this version knows; export it again, with an older opset"
-        }
-    }
+    /// There is too little memory for the images.
+    #[error("{}: {source}; ask for fewer images at once", path.display())]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        source: OutOfMemory,
+    },
 }
