@@ -2,10 +2,12 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
+use ort::logging::LogLevel;
 use ort::sys::OrtApi;
 
 use crate::library::{LibraryError, OnnxRuntime};
@@ -182,8 +184,10 @@ impl Engine {
         if !ort::set_api(api) {
             return Err(EngineError::AlreadyStarted);
         }
-        match ort::init().with_name("dcgan-infer").with_telemetry(false).build() {
+        let environment = ort::init().with_name("dcgan-infer").with_telemetry(false).with_logger(Arc::new(log));
+        match environment.build() {
             Ok(environment) => {
+                environment.set_log_level(LogLevel::Warning);
                 let (device, warnings) = (DeviceChoice::Cpu, Vec::new());
                 Ok(Self { environment, device, threads: None, name, description, warnings })
             }
@@ -218,6 +222,13 @@ impl Engine {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+/// Takes what ONNX Runtime logs: errors come back from its functions too, and are told by those that call them.
+#[cfg_attr(not(feature = "serve"), expect(unused_variables, reason = "there is no log without the server"))]
+fn log(level: LogLevel, _category: &str, _id: &str, place: &str, message: &str) {
+    #[cfg(feature = "serve")]
+    tracing::debug!(?level, place, "ONNX Runtime: {message}");
 }
 
 /// The first ONNX Runtime of the search order.

@@ -33,6 +33,7 @@ pub mod generator;
 pub mod install;
 pub mod library;
 pub mod model_file;
+mod outline;
 pub mod output;
 mod pip;
 pub mod search;

@@ -3,10 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use dcgan_core::memory::OutOfMemory;
 use dcgan_core::metric::MetricError;
 use dcgan_data::DataError;
 
-use crate::generator::{GeneratorError, advice};
+use crate::generator::{GeneratorError, refusal};
 
 /// A generator cannot be compared with a dataset.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,9 @@ pub enum EvaluateError {
     /// There is no distance.
     #[error(transparent)]
     Metric(#[from] MetricError),
+    /// There is too little memory for all features.
+    #[error("{0}: compare fewer images with --num-images")]
+    Memory(#[from] OutOfMemory),
 }
 
 fn because(last: &Option<String>) -> String {
@@ -131,7 +135,7 @@ pub enum FeatureError {
         reason: String,
     },
     /// The engine failed while it ran the model.
-    #[error("{engine} fails to run {}: {}", path.display(), advice(engine))]
+    #[error("{engine} fails to run {}: {}", path.display(), refusal::of_run(engine, source))]
     Run {
         /// The file.
         path: PathBuf,

@@ -15,6 +15,7 @@ mod report;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use dcgan_core::memory::{self, OutOfMemory};
 use dcgan_core::metric::{self, MetricError, Moments, Whitening};
 use dcgan_core::{latent, pixels};
 use dcgan_data::{Dataset, DatasetKind, Fitter, Split, shuffled};
@@ -89,6 +90,7 @@ pub fn evaluate(
     if height != width {
         return Err(EvaluateError::NotSquare { path: generator.path().to_owned(), height, width });
     }
+    check_memory(&features, real, config)?;
     let fitter = Fitter::new(height, channels)?;
     let generated = generate(&mut generator, &mut features, config, report)?;
     let (reals, skipped) = read(real, fitter, &mut features, config, report)?;
@@ -143,6 +145,17 @@ fn check_sizes(real: &RealImages, config: &EvaluateConfig) -> Result<(), Evaluat
         Some((which, found)) => Err(EvaluateError::Subsets { size, found, which }),
         None => Ok(()),
     }
+}
+
+/// Sees to it that there is memory for the features of all images, before the long part.
+fn check_memory(features: &Features, real: &RealImages, config: &EvaluateConfig) -> Result<(), OutOfMemory> {
+    let (dimension, generated) = (features.dimension(), config.images);
+    let reals = generated.min(real.dataset.len());
+    // Each set grows, and is copied where it is whitened: it is there twice.
+    let rows = generated.checked_add(reals).and_then(|rows| rows.checked_mul(2 * size_of::<f32>()));
+    let bytes = rows.and_then(|bytes| bytes.checked_mul(dimension));
+    let what = format_args!("{dimension} features of {generated} generated and {reals} real images");
+    memory::check(what, bytes)
 }
 
 fn describe(real: &RealImages) -> String {

@@ -59,7 +59,7 @@ impl Input {
     pub(crate) fn of(session: &Session, file: &ModelFile, config: &GeneratorConfig) -> Result<Self, Problem> {
         const EXPECTED: &str = "one input, f32 or f16 [N, latent] or [N, latent, 1, 1], latent up to 65536 and N x \
                                 latent up to 16777216";
-        let refused = || Problem::Interface(EXPECTED, describe(session.inputs()));
+        let refused = || rare(session.inputs(), EXPECTED);
         let [only] = session.inputs() else { return Err(refused()) };
         let (element, shape) = tensor(only).ok_or_else(refused)?;
         let (batch, latent, has_maps) = match *shape {
@@ -118,7 +118,7 @@ fn open_latent(file: &ModelFile, config: &GeneratorConfig, session: &Session) ->
 impl Output {
     pub(crate) fn of(session: &Session, config: &GeneratorConfig) -> Result<Self, Problem> {
         let outlet = choose(session.outputs(), config)?;
-        let (element, shape) = tensor(outlet).ok_or_else(|| no_images(describe(session.outputs())))?;
+        let (element, shape) = tensor(outlet).ok_or_else(|| rare(session.outputs(), IMAGES))?;
         let sizes: Vec<_> = shape.iter().map(|size| usize::try_from(*size).ok()).collect();
         let shape = match sizes[..] {
             [_, Some(a), Some(b), Some(c)] => Some([a, b, c]),
@@ -202,10 +202,25 @@ pub(crate) fn value_range(
     }
 }
 
+/// What the output has to be.
+const IMAGES: &str =
+    "an output, f32, f16 or u8 [N, C, H, W] or [N, H, W, C] with C 1 or 3, H and W up to 8192";
+
 fn no_images(found: String) -> Problem {
-    const EXPECTED: &str =
-        "an output, f32, f16 or u8 [N, C, H, W] or [N, H, W, C] with C 1 or 3, H and W up to 8192";
-    Problem::Interface(EXPECTED, found)
+    Problem::Interface(IMAGES, found)
+}
+
+/// Inputs or outputs of another kind, with what to do if it is their type alone that is rare.
+fn rare(outlets: &[Outlet], expected: &'static str) -> Problem {
+    let is_rare = |outlet: &Outlet| match outlet.dtype() {
+        ValueType::Tensor { ty, .. } => {
+            let name = ty.to_string();
+            Element::of(*ty).is_none() && (name.starts_with('f') || name.starts_with("bf"))
+        }
+        _ => false,
+    };
+    let advice = if outlets.iter().any(is_rare) { "; export it in float32" } else { "" };
+    Problem::Interface(expected, format!("{}{advice}", describe(outlets)))
 }
 
 /// Type and shape of a tensor of numbers that are understood, an unknown size as -1.

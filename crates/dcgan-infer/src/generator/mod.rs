@@ -16,12 +16,14 @@ pub(crate) mod interface;
 pub(crate) mod layout;
 mod parallel;
 mod range;
+pub(crate) mod refusal;
 pub(crate) mod session;
 pub(crate) mod tensor;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use dcgan_core::memory;
 use ndarray::{Array2, Array4, ArrayView2, ArrayViewD, ArrayViewMut4, Axis, Zip, s};
 use ort::session::Session;
 
@@ -30,9 +32,10 @@ use self::session::start_sessions;
 use crate::engine::Engine;
 use crate::model_file::ModelFile;
 
-pub use self::error::{GeneratorError, advice};
+pub use self::error::GeneratorError;
 pub use self::layout::Layout;
 pub use self::range::{RangeError, RangeSource, ValueRange};
+pub use self::refusal::advice;
 pub use self::session::Device;
 
 /// Latents that go through the model at once: 16 took the least time an image of the powers of two up to 64, in both
@@ -201,14 +204,14 @@ impl Generator {
     /// # Errors
     /// [`GeneratorError::Latent`] for latents of another length, [`GeneratorError::Run`] if the engine fails.
     pub fn sample(&mut self, z: ArrayView2<f32>) -> Result<Array4<f32>, GeneratorError> {
-        let (latent, [channels, height, width]) = (self.form.input.latent, self.form.image);
+        let latent = self.form.input.latent;
         if z.ncols() != latent {
             let (path, found) = (self.path().to_owned(), z.ncols());
             return Err(GeneratorError::Latent { path, expected: latent, found });
         }
         let share = z.nrows().div_ceil(self.sessions.len()).clamp(1, self.batch.get());
         let batch = self.form.input.fixed_batch.unwrap_or(share);
-        let mut images = Array4::zeros((z.nrows(), channels, height, width));
+        let mut images = self.blank(z.nrows())?;
         let parts = z.axis_chunks_iter(Axis(0), batch).zip(images.axis_chunks_iter_mut(Axis(0), batch));
         let needed = z.nrows().div_ceil(batch).clamp(1, self.sessions.len());
         let form = &self.form;
@@ -221,6 +224,17 @@ impl Generator {
             source,
         })?;
         Ok(images)
+    }
+}
+
+impl Generator {
+    /// So many images to be drawn: `[N, C, H, W]`.
+    fn blank(&self, count: usize) -> Result<Array4<f32>, GeneratorError> {
+        let [channels, height, width] = self.form.image;
+        let length = (count * channels).checked_mul(height * width);
+        let values = memory::try_zeroed(format_args!("{count} images of {width}x{height}"), length)
+            .map_err(|source| GeneratorError::Memory { path: self.path().to_owned(), source })?;
+        Ok(Array4::from_shape_vec((count, channels, height, width), values).expect("as many values"))
     }
 }
 

@@ -26,7 +26,9 @@ pub(super) fn run<S: Send, P: Send, E: Send>(
     };
     let (first, others) = sessions.split_first_mut().expect("there is a session");
     thread::scope(|scope| {
-        let others: Vec<_> = others.iter_mut().map(|session| scope.spawn(|| all(session))).collect();
+        // Where no more threads are to be had, the sessions that have one do all parts.
+        let start = |session| thread::Builder::new().spawn_scoped(scope, || all(session)).ok();
+        let others: Vec<_> = others.iter_mut().filter_map(start).collect();
         let own = all(first);
         others
             .into_iter()

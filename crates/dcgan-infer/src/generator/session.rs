@@ -5,10 +5,11 @@ use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::thread;
 
+use dcgan_core::memory;
 use ort::ep::CUDA;
 use ort::session::Session;
 
-use super::GeneratorError;
+use super::{GeneratorError, refusal};
 use crate::engine::{DeviceChoice, Engine, TRACT, with_causes};
 use crate::model_file::ModelFile;
 
@@ -33,6 +34,8 @@ impl Display for Device {
     }
 }
 
+/// What tract needs to load a model, in sizes of its file: its message, its tensors, and those that it lays out anew.
+const TRACT_COPIES: usize = 5;
 /// Where ONNX Runtime looks for the weights of a model that is loaded from memory.
 const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
@@ -53,12 +56,15 @@ pub(super) fn start_sessions(
         return Ok((vec![first], device));
     }
     let others = thread::scope(|scope| {
-        let other = |_| scope.spawn(|| on_cpu(engine, file, threads));
-        let others: Vec<_> = (1..sessions.get()).map(other).collect();
+        let start = || on_cpu(engine, file, threads);
+        // Where no more threads or memory are to be had, fewer sessions do.
+        let other = |_| thread::Builder::new().spawn_scoped(scope, start).ok();
+        let others: Vec<_> = (1..sessions.get()).filter_map(other).collect();
         let joined =
             others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        joined.collect::<Result<Vec<_>, _>>()
-    })?;
+        // The first one shows that the model loads: what others lack is memory.
+        joined.filter_map(Result::ok).collect::<Vec<_>>()
+    });
     Ok(([first].into_iter().chain(others).collect(), device))
 }
 
@@ -93,6 +99,7 @@ fn on_cpu(
     load(engine, file, threads, false).map_err(|source| GeneratorError::Model {
         path: file.path().to_owned(),
         engine: engine.name().to_owned(),
+        advice: refusal::of_load(engine.name(), file, &source),
         source,
     })
 }
@@ -106,6 +113,12 @@ fn load(
     if engine.name() == TRACT && file.weights_are_inputs() {
         // ort-tract would take the weights for inputs that are asked for, and panic.
         return Err(ort::Error::new("its weights are inputs too"));
+    }
+    if engine.name() == TRACT {
+        // Where its own allocations fail, it ends the process.
+        let bytes = file.bytes().len().checked_mul(TRACT_COPIES);
+        let checked = memory::check(format_args!("the weights in {TRACT}"), bytes);
+        checked.map_err(|error| ort::Error::new(error.to_string()))?;
     }
     let mut builder = Session::builder(&engine.environment)?;
     if let Some(threads) = threads {

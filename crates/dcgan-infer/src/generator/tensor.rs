@@ -1,5 +1,6 @@
 //! Tensors of the element types that generators take and give, as `f32` and back.
 
+use dcgan_core::memory;
 use half::f16;
 use ndarray::CowArray;
 use ndarray::{ArrayView2, IxDyn};
@@ -27,7 +28,9 @@ impl Element {
 
 /// Latents as a tensor of `shape`, whose first dimension may be larger than their number: zeros fill it up.
 pub(crate) fn from_latents(z: ArrayView2<f32>, element: Element, shape: Vec<usize>) -> ort::Result<DynValue> {
-    let mut values = vec![0.0; shape.iter().product()];
+    let length = shape.iter().try_fold(1usize, |length, side| length.checked_mul(*side));
+    let values = memory::try_zeroed::<f32>("the latents of a batch", length);
+    let mut values = values.map_err(|error| ort::Error::new(error.to_string()))?;
     values.iter_mut().zip(z).for_each(|(value, z)| *value = *z);
     Ok(match element {
         Element::F16 => {
