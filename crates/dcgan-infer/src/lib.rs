@@ -2,7 +2,7 @@
 //!
 //! - [`engine`]: finds ONNX Runtime on the machine, or falls back on the embedded tract
 //! - [`generator`]: turns latents into images; [`model_file`]: what a `.onnx` file says of itself
-//! - [`seeds`]: lists of them; [`output`]: images as files
+//! - [`seeds`]: lists of them; [`latents_file`]: latents of NumPy's files; [`output`]: images as files
 //! - [`mod@bench`]: how fast a generator draws
 //! - `evaluate`, with the feature of that name: how far its images are from those of a dataset
 //! - `serve`, with the feature of that name: images over HTTP
@@ -31,6 +31,7 @@ pub mod engine;
 pub mod evaluate;
 pub mod generator;
 pub mod install;
+pub mod latents_file;
 pub mod library;
 pub mod model_file;
 mod outline;

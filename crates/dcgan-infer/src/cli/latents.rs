@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::Args;
 use dcgan_core::latent::{LEAST_TRUNCATION, is_truncation, latents_of};
-use dcgan_infer::output::tensor::read_latents;
+use dcgan_infer::latents_file::read_latents;
 use dcgan_infer::seeds::{MAX_SEEDS, Seeds};
 use ndarray::Array2;
 
@@ -21,7 +21,8 @@ pub struct LatentArgs {
     /// Seeds of all images, in this order, such as 3,7,10-19
     #[arg(long, value_name = "LIST", allow_hyphen_values = true, conflicts_with_all = ["seed", "num_images"])]
     seeds: Option<Seeds>,
-    /// Latents instead of seeds: a .npy file of float32 or float64 `[N, latent]`
+    /// Latents instead of seeds: a .npy file `[N, latent]` or `[N, latent, 1, 1]` of float16, float32 or float64, up to
+    /// 10,000; or the .npz file of --output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "num_images", "seeds", "truncation"])]
     latents: Option<PathBuf>,
     /// Draw the numbers of a latent that are beyond -T and T again: fewer unusual images, less variety; 0.1 or more
@@ -46,8 +47,8 @@ pub struct Latents {
 
 /// What was asked for, before the length of a latent is known.
 pub enum Wanted {
-    /// Images of seeds.
-    Seeds(Seeds, Option<f64>),
+    /// Images of seeds, truncated, and the flag that says which.
+    Seeds(Seeds, Option<f64>, &'static str),
     /// Images of the latents in a file.
     File(PathBuf, Array2<f32>),
 }
@@ -61,8 +62,9 @@ impl LatentArgs {
                 Ok(Wanted::File(path, z))
             }
             None => {
+                let flag = if self.seeds.is_some() { "--seeds" } else { "--num-images" };
                 let first = || Seeds::from_first(self.seed, self.num_images as usize);
-                Ok(Wanted::Seeds(self.seeds.unwrap_or_else(first), self.truncation))
+                Ok(Wanted::Seeds(self.seeds.unwrap_or_else(first), self.truncation, flag))
             }
         }
     }
@@ -72,15 +74,23 @@ impl Wanted {
     /// How many images.
     pub fn count(&self) -> usize {
         match self {
-            Self::Seeds(seeds, _) => seeds.as_slice().len(),
+            Self::Seeds(seeds, ..) => seeds.as_slice().len(),
             Self::File(_, z) => z.nrows(),
+        }
+    }
+
+    /// The flag that says how many.
+    pub fn flag(&self) -> &'static str {
+        match self {
+            Self::Seeds(_, _, flag) => flag,
+            Self::File(..) => "--latents",
         }
     }
 
     /// The latents of a model that takes such of this length.
     pub fn latents(self, latent: usize) -> anyhow::Result<Latents> {
         match self {
-            Self::Seeds(seeds, truncation) => {
+            Self::Seeds(seeds, truncation, _) => {
                 let z = latents_of(seeds.as_slice(), latent, truncation);
                 let word = if seeds.as_slice().len() == 1 { "seed" } else { "seeds" };
                 Ok(Latents { z, origin: format!("{word} {seeds}"), seeds: Some(seeds) })
