@@ -9,6 +9,9 @@ use ndarray::ArrayView4;
 /// How far beyond [-1, 1] a value is no rounding error any more.
 const WELL_OUTSIDE: f32 = 1.1;
 
+/// In [-1, 1], what is as dark as this is hardly told from black: an eighth of the way to white.
+const BLACK: f32 = -0.75;
+
 /// A line for stderr on images that `generator` drew, if there is something to say.
 pub fn note(generator: &Generator, images: ArrayView4<f32>) -> Option<String> {
     let name = generator.path().display();
@@ -49,12 +52,12 @@ pub fn changed(model: &Path) -> String {
     )
 }
 
-/// Which flag to try for values between these: that of the narrowest usual range.
+/// Which flag to try for values between these: that of the narrowest usual range in which they are no black picture.
 fn hint(least: f32, most: f32) -> String {
     const USUAL: [&str; 3] = ["0,1", "-1,1", "0,255"];
     let fits = |range: &ValueRange| {
         let (low, high) = (range.normalize(least), range.normalize(most));
-        low >= -WELL_OUTSIDE && high <= WELL_OUTSIDE
+        low >= -WELL_OUTSIDE && (BLACK..=WELL_OUTSIDE).contains(&high)
     };
     let usual = USUAL.into_iter().find(|text| text.parse().is_ok_and(|range| fits(&range)));
     format!("--value-range={} would say it", usual.unwrap_or("LOW,HIGH"))
@@ -70,6 +73,22 @@ mod tests {
             [(0.01, 0.97, "0,1"), (-0.8, 0.9, "-1,1"), (0.0, 255.0, "0,255"), (-9.0, 300.0, "LOW,HIGH")]
         {
             assert_eq!(hint(least, most), format!("--value-range={range} would say it"));
+        }
+    }
+
+    /// An untrained generator's values, and those of a range that is not usual.
+    #[test]
+    fn a_range_that_makes_the_picture_black_is_not_advised() {
+        for (least, most, range) in [
+            (-0.005, 0.005, "-1,1"),
+            (0.0, 0.005, "-1,1"),
+            (-0.04, 0.0, "-1,1"),
+            (0.0, 0.5, "0,1"),
+            (0.0, 3.0, "LOW,HIGH"),
+        ] {
+            assert_eq!(hint(least, most), format!("--value-range={range} would say it"), "{least} to {most}");
+            let drawn = range.parse::<ValueRange>().map(|range| range.normalize(most));
+            assert!(drawn.is_err() || drawn.is_ok_and(|most| most > -0.75), "{range}");
         }
     }
 }
