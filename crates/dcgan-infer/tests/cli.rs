@@ -233,8 +233,17 @@ fn a_picture_that_is_too_large_is_refused_before_it_is_drawn() {
     let mut command = sandbox.draw_with(&fixture("huge_image.onnx"));
     let said = sandbox.stderr_of_failure(command.args(["--num-images", "5"]), 1);
     assert!(
-        said.contains("dcgan-infer: 5 images of 8192x8192 at --scale 1 are more than 268435456 pixels"),
+        said.ends_with(
+            "dcgan-infer: 5 images of 8192x8192 have 335544320 pixels, at most 268435456 are drawn at once: ask for fewer \
+             with --num-images\n"
+        ),
         "{said}"
     );
-    assert!(said.contains("ask for fewer with --num-images"), "{said}");
+    let mut command = sandbox.draw_with(&fixture("huge_image.onnx"));
+    let said = sandbox.stderr_of_failure(command.args(["--seeds", "1-5"]), 1);
+    assert!(said.ends_with("ask for fewer with --seeds\n"), "{said}");
+    let mut command = sandbox.draw_with(&fixture("huge_image.onnx"));
+    let flags = ["--num-images", "1", "--scale", "3", "--output", "folder/"];
+    let said = sandbox.stderr_of_failure(command.args(flags), 1);
+    assert!(said.contains("an image of 8192x8192 at --scale 3 has 603979776 pixels"), "{said}");
 }

@@ -108,7 +108,15 @@ fn what_cannot_be_interpolated_is_told() {
         (&["--square", "--seeds", "1-4", "--output", "a.gif"], "--square is a still picture"),
         (&["--output", "a.npy"], "cannot write a.npy: expected a name that ends in .png, .gif, .webp, .jpg"),
         (&["--output", "folder/"], "cannot write folder/: expected a file name"),
-        (&["--square", "--seeds", "1-4", "--frames", "1000"], "1000000 images of 32x32"),
+        (
+            &["--square", "--seeds", "1-4", "--frames", "1000"],
+            "1000000 images of 32x32 have 1024000000 pixels, at most 268435456 are drawn at once: ask for fewer with \
+             --frames\n",
+        ),
+        (
+            &["--frames", "1000", "--scale", "64"],
+            "ask for fewer images with --frames or for smaller ones with --scale\n",
+        ),
     ] {
         let said = sandbox.stderr_of_failure(interpolate(&sandbox).args(flags), 1);
         assert!(said.contains(message), "{said}");

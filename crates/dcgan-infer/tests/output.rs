@@ -141,7 +141,17 @@ fn latents_of_a_file_are_drawn_as_those_of_seeds() {
     let said = sandbox.stderr_of_failure(sandbox.draw().args(["--latents", "short.npy"]), 1);
     assert!(said.contains("short.npy holds latents of 99 numbers, the model takes 100"), "{said}");
     let said = sandbox.stderr_of_failure(sandbox.draw().args(["--latents", "none.npy"]), 1);
-    assert!(said.contains("cannot read latents none.npy: expected a .npy file"), "{said}");
+    assert!(said.contains("cannot read latents none.npy: expected a .npy or .npz file"), "{said}");
+    // The archive that --output writes, and the noise of PyTorch's example.
+    draw(&sandbox, "images.npz", &["--seed", "5", "--num-images", "4"]);
+    latents(5, 4, 100)
+        .into_shape_with_order((4, 100, 1, 1))
+        .unwrap()
+        .write_npy(file("fixed_noise.npy"))
+        .unwrap();
+    for name in ["images.npz", "fixed_noise.npy"] {
+        assert_eq!(draw(&sandbox, "again.png", &["--latents", name]), expected, "{name}");
+    }
     let flags = ["--latents", "z.npy", "--output", "z.npy"];
     let said = sandbox.stderr_of_failure(sandbox.draw().args(flags), 1);
     assert!(said.contains("cannot write z.npy: it is the input itself"), "{said}");
@@ -216,7 +226,7 @@ fn outputs_that_contradict_themselves_are_refused_with_what_to_do() {
         ),
         (
             &["--num-images", "10000", "--scale", "64"],
-            "10000 images of 32x32 at --scale 64 are more than 268435456 pixels",
+            "10000 images of 32x32 at --scale 64 and --padding 2 has 42025820004 pixels, at most 268435456 are drawn",
         ),
     ] {
         let said = sandbox.stderr_of_failure(sandbox.draw().args(flags), 1);

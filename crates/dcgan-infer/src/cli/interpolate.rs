@@ -13,7 +13,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::engine::EngineArgs;
 use super::model::ModelArgs;
-use super::output::{OutputArgs, Target};
+use super::output::{Images, OutputArgs, Target};
 use super::sample::{draw, open, start};
 
 /// What an interpolation can be written as.
@@ -75,11 +75,10 @@ impl InterpolateArgs {
         let (frames, fps, seeds) = (self.frames.map(usize::from), self.fps, self.seeds);
         let (count, columns) = form.size(seeds.as_slice().len(), frames);
         let generator = start(|| open(&self.model, &target), &self.about.into(), self.engine, count)?;
-        let [_, height, width] = generator.image_shape();
-        let stops = latent::latents_of(seeds.as_slice(), generator.latent_size(), None);
-        let layout = self.output.grid().layout(count, columns, [height, width])?;
-        let z = form.latents(stops.view(), count, columns);
-        let images = draw(generator, z.view())?;
+        let shape @ [_, height, width] = generator.image_shape();
+        let flag = if form == Form::Animation && frames.is_none() { "--seeds or --frames" } else { "--frames" };
+        let asked = Images { count, shape, flag };
+        let layout = self.output.grid().layout(&asked, columns)?;
         let (layout, each) = match form {
             Form::Animation => (
                 GridConfig { columns: 1, padding: 0, ..layout },
@@ -87,6 +86,10 @@ impl InterpolateArgs {
             ),
             Form::Strip | Form::Square => (layout, None),
         };
+        asked.check_memory(generator.latent_size(), &target, &layout, each.is_some())?;
+        let stops = latent::latents_of(seeds.as_slice(), generator.latent_size(), None);
+        let z = form.latents(stops.view(), count, columns);
+        let images = draw(generator, z.view())?;
         let bytes = output::encode(images.view(), &layout, each, target.format())?;
         target.write(&bytes)?;
         target.say(&format!(

@@ -1,19 +1,22 @@
 //! The flags that say what is written, and where to.
 
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
-use dcgan_core::atomic;
 use dcgan_core::grid::{self, GridConfig};
+use dcgan_core::{atomic, memory};
 use dcgan_infer::output::Format;
 
 use super::say;
 
-/// The most pixels of one picture: they are in memory at once.
-pub const MAX_PIXELS: usize = 1 << 28;
+/// The most pixels of one picture, and of the images in it: they are in memory at once.
+const MAX_PIXELS: usize = 1 << 28;
+/// Memory of a picture while it is encoded, in pictures: itself, the encoder's copy, and the file twice where that grows.
+const ENCODING: usize = 4;
 
 #[derive(Debug, Args)]
 pub struct OutputArgs {
@@ -71,47 +74,122 @@ impl From<FormatName> for Format {
 }
 
 impl GridArgs {
-    /// The layout of so many images, by default in so many columns.
+    /// The layout of images, by default in so many columns.
     ///
     /// # Errors
-    /// If the picture would be too large for memory.
-    pub fn layout(
-        &self,
-        count: usize,
-        columns: usize,
-        [height, width]: [usize; 2],
-    ) -> anyhow::Result<GridConfig> {
+    /// If the images or their picture have more than [`MAX_PIXELS`].
+    pub fn layout(&self, images: &Images, columns: usize) -> anyhow::Result<GridConfig> {
         let (padding, scale) = (self.padding.into(), self.scale.into());
         let columns = self.columns.map_or(columns, NonZeroUsize::get);
         let config = GridConfig { columns, padding, scale };
-        check(config.pixels(count, [height, width]), count, [height, width], scale)?;
+        images.check_pixels()?;
+        let [_, height, width] = images.shape;
+        let pixels = config.pixels(images.count, [height, width]);
+        ensure!(
+            pixels.is_some_and(|pixels| pixels <= MAX_PIXELS),
+            "the picture of {images} at --scale {scale} and --padding {padding} has {} pixels, at most {MAX_PIXELS} \
+             are drawn: ask for fewer images with {} or for smaller ones with --scale",
+            counted(pixels),
+            images.flag
+        );
         Ok(config)
     }
 
-    /// The layout of each of so many images that are not put into one picture.
+    /// The layout of each of the images, which are not put into one picture.
     ///
     /// # Errors
-    /// If one of them would be too large for memory, or all of them together as they are.
-    pub fn alone(&self, count: usize, [height, width]: [usize; 2]) -> anyhow::Result<GridConfig> {
+    /// If the images, or the picture of one, have more than [`MAX_PIXELS`].
+    pub fn alone(&self, images: &Images) -> anyhow::Result<GridConfig> {
         let config = GridConfig { columns: 1, padding: 0, scale: self.scale.into() };
-        check(count.checked_mul(height * width), count, [height, width], 1)?;
-        check(config.pixels(1, [height, width]), 1, [height, width], config.scale)?;
+        images.check_pixels()?;
+        let [_, height, width] = images.shape;
+        let pixels = config.pixels(1, [height, width]);
+        ensure!(
+            pixels.is_some_and(|pixels| pixels <= MAX_PIXELS),
+            "an image of {width}x{height} at --scale {} has {} pixels, at most {MAX_PIXELS} are drawn: ask for a \
+             smaller one with --scale",
+            self.scale,
+            counted(pixels)
+        );
         Ok(config)
     }
 }
 
-fn check(
-    pixels: Option<usize>,
-    count: usize,
-    [height, width]: [usize; 2],
-    scale: usize,
-) -> anyhow::Result<()> {
-    ensure!(
-        pixels.is_some_and(|pixels| pixels <= MAX_PIXELS),
-        "{count} images of {width}x{height} at --scale {scale} are more than {MAX_PIXELS} pixels: ask for fewer \
-         with --num-images"
-    );
-    Ok(())
+/// Images that are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Images {
+    /// How many.
+    pub count: usize,
+    /// Channels, height and width of each.
+    pub shape: [usize; 3],
+    /// The flag that says how many.
+    pub flag: &'static str,
+}
+
+impl Display for Images {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let [_, height, width] = self.shape;
+        write!(f, "{} images of {width}x{height}", self.count)
+    }
+}
+
+impl Images {
+    fn check_pixels(&self) -> anyhow::Result<()> {
+        let [_, height, width] = self.shape;
+        let pixels = self.count.checked_mul(height * width);
+        ensure!(
+            pixels.is_some_and(|pixels| pixels <= MAX_PIXELS),
+            "{self} have {} pixels, at most {MAX_PIXELS} are drawn at once: ask for fewer with {}",
+            counted(pixels),
+            self.flag
+        );
+        Ok(())
+    }
+
+    /// Checks that there is memory for the images, for latents of so many numbers, and for what is written of them:
+    /// before they are drawn, which takes a while.
+    ///
+    /// # Errors
+    /// With the size, the limit, and the flag that asks for so many.
+    pub fn check_memory(
+        &self,
+        latent: usize,
+        target: &Target,
+        layout: &GridConfig,
+        is_animation: bool,
+    ) -> anyhow::Result<()> {
+        let bytes = self.bytes(latent, target, layout, is_animation);
+        memory::check(format_args!("{self}, their latents and their file"), bytes)
+            .map_err(|error| anyhow!("{error}: ask for fewer with {}", self.flag))
+    }
+
+    /// The most bytes that are in memory at once: `None` if they cannot be counted.
+    fn bytes(
+        &self,
+        latent: usize,
+        target: &Target,
+        layout: &GridConfig,
+        is_animation: bool,
+    ) -> Option<usize> {
+        let [channels, height, width] = self.shape;
+        let float = size_of::<f32>();
+        let latents = self.count.checked_mul(latent)?.checked_mul(float)?;
+        let images = self.count.checked_mul(channels)?.checked_mul(height * width)?.checked_mul(float)?;
+        let picture = |count| layout.pixels(count, [height, width])?.checked_mul(channels);
+        let file = match (target, target.format()) {
+            // The file, and for .npz each tensor of it.
+            (Target::File(..) | Target::Stdout(_), Format::Npy) => images,
+            (Target::File(..) | Target::Stdout(_), Format::Npz) => images.checked_add(latents)?.checked_mul(2)?,
+            (Target::Folder(..), _) => picture(1)?.checked_mul(ENCODING)?,
+            _ if is_animation => picture(1)?.checked_mul(self.count)?.checked_mul(ENCODING)?,
+            _ => picture(self.count)?.checked_mul(ENCODING)?,
+        };
+        latents.checked_add(images)?.checked_add(file)
+    }
+}
+
+fn counted(pixels: Option<usize>) -> String {
+    pixels.map_or("countless".to_owned(), |pixels| pixels.to_string())
 }
 
 /// Where to write.

@@ -16,7 +16,7 @@ use super::engine::EngineArgs;
 use super::guard::guarded;
 use super::latents::{LatentArgs, Latents, Wanted};
 use super::note::{changed, note};
-use super::output::{OutputArgs, Target};
+use super::output::{Images, OutputArgs, Target};
 use super::say;
 
 /// What images can be written as; PNG where nothing is said.
@@ -56,12 +56,13 @@ impl SampleArgs {
             Some(size) => generator.with_batch(size),
             None => generator,
         };
-        let [_, height, width] = generator.image_shape();
-        let (grid, is_one) = (self.output.grid(), target.is_one_picture());
-        let layout = match is_one {
-            true => grid.layout(count, grid::square_columns(count), [height, width])?,
-            false => grid.alone(count, [height, width])?,
+        let shape @ [_, height, width] = generator.image_shape();
+        let (grid, asked) = (self.output.grid(), Images { count, shape, flag: wanted.flag() });
+        let layout = match target.is_one_picture() {
+            true => grid.layout(&asked, grid::square_columns(count))?,
+            false => grid.alone(&asked)?,
         };
+        asked.check_memory(generator.latent_size(), &target, &layout, false)?;
         let latents = wanted.latents(generator.latent_size())?;
         let images = draw(generator, latents.z.view())?;
         match (&target, target.format()) {

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dcgan_core::grid::{self, GridConfig};
+use dcgan_core::memory::{self, OutOfMemory};
 use ndarray::{ArrayView4, Axis};
 
 /// A kind of file.
@@ -77,9 +78,22 @@ pub fn encode(
     each: Option<Duration>,
     format: Format,
 ) -> Result<Vec<u8>, EncodeError> {
+    check_memory(images.dim(), layout, each.is_some())?;
     let Some(each) = each else { return picture::encode(&grid::grid_as(images, layout), format) };
     let frames = images.axis_chunks_iter(Axis(0), 1).map(|image| grid::grid_as(image, layout));
     animation::encode(&frames.collect::<Vec<_>>(), each, format)
+}
+
+/// Sees to it that there is memory for the picture, or for all frames.
+fn check_memory(
+    (count, channels, height, width): (usize, usize, usize, usize),
+    layout: &GridConfig,
+    is_animation: bool,
+) -> Result<(), EncodeError> {
+    let (each, frames) = if is_animation { (1, count) } else { (count, 1) };
+    let pixels = layout.pixels(each, [height, width]);
+    let bytes = pixels.and_then(|pixels| pixels.checked_mul(channels)?.checked_mul(frames));
+    Ok(memory::check(format_args!("the pictures of {count} images of {width}x{height}"), bytes)?)
 }
 
 /// Images cannot be written in a format.
@@ -99,6 +113,9 @@ pub enum EncodeError {
         /// The picture's height.
         height: u32,
     },
+    /// There is no memory for it.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// The encoder failed.
     #[error("cannot encode {format}")]
     Encoder {
