@@ -296,3 +296,27 @@ fn the_checkpoint_is_not_overwritten() {
     assert_contains(&message, &["it is the input itself"]);
     assert_eq!(bytes(), before);
 }
+
+/// A name that clears the terminal's screen in two ways and starts a line.
+#[cfg(unix)]
+#[test]
+fn names_of_files_reach_the_terminal_escaped() {
+    const NAME: &str = "a\u{1b}[2J\u{9b}2J\nb";
+    const ESCAPED: &str = "a\\u{1b}[2J\\u{9b}2J\\nb";
+    let folder = folder();
+    let printed = |arguments: &[&str]| {
+        let assert = run(folder.path(), arguments);
+        let output = assert.get_output();
+        let all = String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap();
+        assert!(!all.chars().any(|c| c.is_control() && c != '\n'), "{all:?}");
+        all
+    };
+    for arguments in [
+        &["--checkpoint", CHECKPOINT, "--output", &format!("{NAME}.onnx")][..],
+        &["--checkpoint", NAME],
+        &["inspect", NAME],
+    ] {
+        assert_contains(&printed(arguments), &[ESCAPED]);
+    }
+    assert_contains(&printed(&["--checkpoint", CHECKPOINT, "--opset", NAME]), &["error: "]);
+}

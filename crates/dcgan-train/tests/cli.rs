@@ -431,3 +431,33 @@ fn describe_counts_what_a_checkpoint_holds() {
     fails(&folder, &["describe", "--checkpoint", "nothing"], 1, &["nothing", "No such file"]);
     fails(&folder, &["describe", "--arch", "dcgan64", "--checkpoint", "x"], 2, &["--checkpoint"]);
 }
+
+/// Names of a folder, of a broken picture in it, and of what a run writes clear the terminal's screen and start a line.
+#[cfg(unix)]
+#[test]
+fn names_of_files_reach_the_terminal_escaped() {
+    const NAME: &str = "a\u{1b}[2J\u{9b}2J\nb";
+    const ESCAPED: &str = "a\\u{1b}[2J\\u{9b}2J\\nb";
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join(NAME);
+    fs::create_dir(&data).unwrap();
+    for i in 0..8u8 {
+        let picture = image::RgbImage::from_pixel(32, 32, image::Rgb([i * 30; 3]));
+        picture.save(data.join(format!("{i}.png"))).unwrap();
+    }
+    fs::write(data.join(format!("{NAME}.png")), b"no picture").unwrap();
+    let flags = ["--dataset", "folder", "--arch", "dcgan32-small", "--batch-size", "8", "--max-steps", "3"];
+    let places = ["--data-dir", NAME, "--output-dir", NAME, "--checkpoint-dir", NAME];
+    let (text, code) = run(&folder, &[&flags[..], &places].concat());
+    assert_eq!(code, 0, "{text}");
+    let (missing, _) = run(&folder, &["sample", "--checkpoint", &format!("{NAME}2")]);
+    let (wrong, _) = run(&folder, &["--arch", NAME]);
+    for said in [&text, &missing, &wrong] {
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+    }
+    let broken = format!("{ESCAPED}.png");
+    for part in ["skipped image 1: ", &broken, "state", "next: "] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    assert!(missing.contains(&format!("{ESCAPED}2")), "{missing}");
+}
