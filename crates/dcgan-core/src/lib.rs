@@ -37,8 +37,8 @@ pub mod seal;
 pub mod spec;
 pub mod state_dict;
 pub mod streams;
-pub mod terminal;
 mod tensor_file;
+pub mod terminal;
 
 pub use checkpoint::{Checkpoint, TensorData, TrainingRecord};
 pub use spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec};

@@ -73,10 +73,7 @@ mod tests {
     #[test]
     fn no_character_that_steers_a_terminal_is_left() {
         let commands = "a\u{1b}]0;t\u{7}\u{7f}\u{9b}2J\r\t\n\u{202e}b\u{2066}";
-        assert_eq!(
-            escaped(commands),
-            "a\\u{1b}]0;t\\u{7}\\u{7f}\\u{9b}2J\\r\\t\\n\\u{202e}b\\u{2066}"
-        );
+        assert_eq!(escaped(commands), "a\\u{1b}]0;t\\u{7}\\u{7f}\\u{9b}2J\\r\\t\\n\\u{202e}b\\u{2066}");
         assert_eq!(escaped_lines("a\n\u{1b}b"), "a\n\\u{1b}b");
         assert!(matches!(escaped("plain \\ text"), Cow::Borrowed(_)));
     }

@@ -16,7 +16,9 @@ pub(crate) fn beside(model: &Path, location: &str) -> Option<PathBuf> {
     if !path.components().all(is_plain) {
         return None;
     }
-    let Ok(real_folder) = fs::canonicalize(Path::new(".").join(folder)) else { return Some(folder.join(path)) };
+    let Ok(real_folder) = fs::canonicalize(Path::new(".").join(folder)) else {
+        return Some(folder.join(path));
+    };
     let real_model = fs::canonicalize(model).ok();
     let target = real_model.as_deref().and_then(Path::parent).map(Path::to_owned);
     let roots: Vec<_> = [real_folder.clone()].into_iter().chain(target).collect();

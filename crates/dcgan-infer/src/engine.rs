@@ -184,7 +184,8 @@ impl Engine {
         if !ort::set_api(api) {
             return Err(EngineError::AlreadyStarted);
         }
-        let environment = ort::init().with_name("dcgan-infer").with_telemetry(false).with_logger(Arc::new(log));
+        let environment =
+            ort::init().with_name("dcgan-infer").with_telemetry(false).with_logger(Arc::new(log));
         match environment.build() {
             Ok(environment) => {
                 environment.set_log_level(LogLevel::Warning);

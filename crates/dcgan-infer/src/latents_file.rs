@@ -138,9 +138,7 @@ fn choose<'a>(files: impl Iterator<Item = &'a str>) -> Result<String, String> {
             Err("it is a file of torch.save, which only Python reads".to_owned())
         }
         (None, []) => Err("there is no array in it".to_owned()),
-        (None, several) => {
-            Err(format!("which of its arrays are they: {}? Call them z", several.join(", ")))
-        }
+        (None, several) => Err(format!("which of its arrays are they: {}? Call them z", several.join(", "))),
     }
 }
 
@@ -188,7 +186,9 @@ fn check_header(bytes: &[u8]) -> Result<(), String> {
 /// `count` numbers of a type, which are all that there is. `descriptor` is NumPy's, such as `'<f4'`.
 fn numbers(bytes: &[u8], descriptor: &str, count: Option<usize>) -> Result<Vec<f32>, Fault> {
     let refused = || {
-        Fault::Reason(format!("its type is {descriptor}, expected '<f2', '<f4' or '<f8', or '>' for big endian"))
+        Fault::Reason(format!(
+            "its type is {descriptor}, expected '<f2', '<f4' or '<f8', or '>' for big endian"
+        ))
     };
     let descriptor_of = descriptor.trim_matches(['\'', '"']);
     let (order, kind) = descriptor_of.split_at_checked(1).ok_or_else(refused)?;
@@ -207,10 +207,13 @@ fn numbers(bytes: &[u8], descriptor: &str, count: Option<usize>) -> Result<Vec<f
     let needed = count.and_then(|count| count.checked_mul(width));
     if needed != Some(bytes.len()) {
         let needed = needed.map_or("more than can be counted".to_owned(), |needed| needed.to_string());
-        return Err(Fault::Reason(format!("it has {} bytes of numbers, its shape needs {needed}", bytes.len())));
+        return Err(Fault::Reason(format!(
+            "it has {} bytes of numbers, its shape needs {needed}",
+            bytes.len()
+        )));
     }
-    let mut values = memory::try_zeroed(format_args!("{} numbers", bytes.len() / width), count)
-        .map_err(Fault::Memory)?;
+    let mut values =
+        memory::try_zeroed(format_args!("{} numbers", bytes.len() / width), count).map_err(Fault::Memory)?;
     for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(width)) {
         let mut little = [0; 8];
         little[..width].copy_from_slice(bytes);
@@ -340,7 +343,10 @@ mod tests {
     #[test]
     fn more_latents_than_are_drawn_at_once_are_refused() {
         let said = refusal(&npy(&header("<f4", "10001, 1"), 10_001));
-        assert!(said.ends_with("z.npy has 10001 latents, at most 10000 are drawn at once: split it"), "{said}");
+        assert!(
+            said.ends_with("z.npy has 10001 latents, at most 10000 are drawn at once: split it"),
+            "{said}"
+        );
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("z.npy");
         std::fs::write(&path, npy(&header("<f4", "10000, 1"), 10_000)).unwrap();

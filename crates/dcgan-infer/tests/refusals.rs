@@ -30,7 +30,11 @@ fn each_kind_of_refusal_has_an_advice_of_its_own() {
         ("unknown", "does not have one of its operators", "export it with another opset than 17"),
         ("undefined", "its graph is not valid", "`onnx.checker.check_model"),
         ("types", "its graph is not valid", "`onnx.checker.check_model"),
-        ("batch", "the size of a batch may be fixed in its graph", "export it with a dynamic first dimension"),
+        (
+            "batch",
+            "the size of a batch may be fixed in its graph",
+            "export it with a dynamic first dimension",
+        ),
         ("shapes", "its weights or inputs do not fit each other", "export it again"),
         ("memory", "there is too little memory for it", "raise the limit (`ulimit -v`)"),
     ] {
@@ -38,7 +42,8 @@ fn each_kind_of_refusal_has_an_advice_of_its_own() {
         let said = said_of(&sandbox, &format!("{name}.onnx"));
         assert!(said.contains(&format!("{name}.onnx")), "{said}");
         assert!(said.contains(reason) && said.contains(advice), "{name}: {said}");
-        let others = ["float32", "older opset", "older `ir_version`", "ONNX operators", "onnx.checker", "ulimit"];
+        let others =
+            ["float32", "older opset", "older `ir_version`", "ONNX operators", "onnx.checker", "ulimit"];
         let given = others.iter().filter(|other| said.contains(**other)).count();
         assert!(given <= 1, "{name}: {said}");
     }
@@ -64,8 +69,14 @@ fn a_damaged_file_is_called_damaged() {
 fn tract_names_types_and_custom_operators_too() {
     let sandbox = Sandbox::new();
     for (name, advice) in [
-        ("bfloat16", "it computes in bfloat16, which engines implement for few operators; export it in float32"),
-        ("custom", "it uses custom operators (my.ops.Paint), which only the library that defines them can run"),
+        (
+            "bfloat16",
+            "it computes in bfloat16, which engines implement for few operators; export it in float32",
+        ),
+        (
+            "custom",
+            "it uses custom operators (my.ops.Paint), which only the library that defines them can run",
+        ),
         ("unknown", "ONNX Runtime is needed, which runs more models; `dcgan-infer install` fetches it"),
     ] {
         let mut command = sandbox.dcgan_infer();

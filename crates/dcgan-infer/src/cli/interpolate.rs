@@ -76,7 +76,8 @@ impl InterpolateArgs {
         let (count, columns) = form.size(seeds.as_slice().len(), frames);
         let generator = start(|| open(&self.model, &target), &self.about.into(), self.engine, count)?;
         let shape @ [_, height, width] = generator.image_shape();
-        let flag = if form == Form::Animation && frames.is_none() { "--seeds or --frames" } else { "--frames" };
+        let flag =
+            if form == Form::Animation && frames.is_none() { "--seeds or --frames" } else { "--frames" };
         let asked = Images { count, shape, flag };
         let layout = self.output.grid().layout(&asked, columns)?;
         let (layout, each) = match form {

@@ -179,7 +179,9 @@ impl Images {
         let file = match (target, target.format()) {
             // The file, and for .npz each tensor of it.
             (Target::File(..) | Target::Stdout(_), Format::Npy) => images,
-            (Target::File(..) | Target::Stdout(_), Format::Npz) => images.checked_add(latents)?.checked_mul(2)?,
+            (Target::File(..) | Target::Stdout(_), Format::Npz) => {
+                images.checked_add(latents)?.checked_mul(2)?
+            }
             (Target::Folder(..), _) => picture(1)?.checked_mul(ENCODING)?,
             _ if is_animation => picture(1)?.checked_mul(self.count)?.checked_mul(ENCODING)?,
             _ => picture(self.count)?.checked_mul(ENCODING)?,

@@ -63,49 +63,60 @@ impl Reason {
 
 /// What to do about a model that an engine does not load.
 pub(super) fn of_load(engine: &str, file: &ModelFile, source: &ort::Error) -> String {
-    let outline = Outline::of(file.bytes());
     if file.is_changed() || source.code() == ErrorCode::InvalidProtobuf {
         return "it is damaged: copy it again from where it comes from, or export it again".to_owned();
     }
-    let reason = Reason::of(source);
-    match reason {
-        Some(Reason::Memory) => return MEMORY.to_owned(),
-        Some(Reason::Weights) => return "a file with its weights is missing beside it; copy that from where the model comes from".to_owned(),
-        Some(Reason::IrVersion) => {
-            return format!(
-                "its format, IR version {}, is newer than {engine} knows; {}",
-                outline.ir_version,
-                newer("save it with an older `ir_version`")
-            );
-        }
-        Some(Reason::Opset) => {
-            return format!(
-                "its operators, opset {}, are newer than {engine} knows; {}",
-                outline.opset,
-                newer("export it with an older opset, such as 17")
-            );
-        }
-        _ => {}
+    let (outline, reason) = (Outline::of(file.bytes()), Reason::of(source));
+    by_words(engine, &outline, reason)
+        .or_else(|| by_content(&outline))
+        .unwrap_or_else(|| by_code(engine, &outline, reason, source.code()))
+}
+
+/// Where what the engine says tells the reason.
+fn by_words(engine: &str, outline: &Outline, reason: Option<Reason>) -> Option<String> {
+    let Outline { ir_version, opset, .. } = outline;
+    match reason? {
+        Reason::Memory => Some(MEMORY.to_owned()),
+        Reason::Weights => Some(
+            "a file with its weights is missing beside it; copy that from where the model comes from"
+                .to_owned(),
+        ),
+        Reason::IrVersion => Some(format!(
+            "its format, IR version {ir_version}, is newer than {engine} knows; {}",
+            newer("save it with an older `ir_version`")
+        )),
+        Reason::Opset => Some(format!(
+            "its operators, opset {opset}, are newer than {engine} knows; {}",
+            newer("export it with an older opset, such as 17")
+        )),
+        Reason::Operator | Reason::Batch | Reason::Graph => None,
     }
+}
+
+/// Where what is in the file is a reason.
+fn by_content(outline: &Outline) -> Option<String> {
     if !outline.custom_operators.is_empty() {
         let operators = outline.custom_operators.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
-        return format!(
+        return Some(format!(
             "it uses custom operators ({operators}), which only the library that defines them can run; export it \
              with ONNX operators alone"
-        );
+        ));
     }
-    if !outline.rare_elements.is_empty() {
-        let elements = outline.rare_elements.iter().copied().collect::<Vec<_>>().join(", ");
-        return format!("it computes in {elements}, which engines implement for few operators; export it in float32");
-    }
-    let missing = || {
-        let opset = outline.opset;
-        newer(&format!("export it with another opset than {opset}"))
-    };
-    match (engine, reason, source.code()) {
+    let elements = outline.rare_elements.iter().copied().collect::<Vec<_>>().join(", ");
+    (!elements.is_empty()).then(|| {
+        format!("it computes in {elements}, which engines implement for few operators; export it in float32")
+    })
+}
+
+/// Where neither tells it.
+fn by_code(engine: &str, outline: &Outline, reason: Option<Reason>, code: ErrorCode) -> String {
+    let other = newer(&format!("export it with another opset than {}", outline.opset));
+    match (engine, reason, code) {
         (TRACT, ..) => unknown(engine).to_owned(),
-        (_, Some(Reason::Operator), _) => format!("{engine} does not have one of its operators; {}", missing()),
-        (_, _, ErrorCode::NotImplemented) => format!("{engine} does not implement one of its operators for its types; {}", missing()),
+        (_, Some(Reason::Operator), _) => format!("{engine} does not have one of its operators; {other}"),
+        (_, _, ErrorCode::NotImplemented) => {
+            format!("{engine} does not implement one of its operators for its types; {other}")
+        }
         (_, Some(Reason::Graph), _) | (_, _, ErrorCode::InvalidArgument) => {
             "its graph is not valid, `onnx.checker.check_model(model, full_check=True)` tells more; export it again"
                 .to_owned()
@@ -146,7 +157,11 @@ pub fn advice(engine: &str, said: &str) -> &'static str {
 /// What to do where the reason is not known.
 fn unknown(engine: &str) -> &'static str {
     match engine {
-        TRACT => "it is damaged, or ONNX Runtime is needed, which runs more models; `dcgan-infer install` fetches it",
-        _ => "it is damaged, or of a newer kind than this version knows; export it again, with an older opset",
+        TRACT => {
+            "it is damaged, or ONNX Runtime is needed, which runs more models; `dcgan-infer install` fetches it"
+        }
+        _ => {
+            "it is damaged, or of a newer kind than this version knows; export it again, with an older opset"
+        }
     }
 }
