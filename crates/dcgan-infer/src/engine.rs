@@ -65,6 +65,8 @@ pub struct Engine {
     pub(crate) threads: Option<NonZeroUsize>,
     name: String,
     description: String,
+    /// The library that it is, none for tract.
+    library: Option<Candidate>,
     warnings: Vec<String>,
 }
 
@@ -165,7 +167,8 @@ impl Engine {
             Place::System => format!("{name} (from the system's library path)"),
             _ => format!("{name} ({})", candidate.path.display()),
         };
-        Self::with_api(runtime.into_api(), name, description)
+        let engine = Self::with_api(runtime.into_api(), name, description)?;
+        Ok(Self { library: Some(candidate.clone()), ..engine })
     }
 
     /// Starts tract.
@@ -190,7 +193,7 @@ impl Engine {
             Ok(environment) => {
                 environment.set_log_level(LogLevel::Warning);
                 let (device, warnings) = (DeviceChoice::Cpu, Vec::new());
-                Ok(Self { environment, device, threads: None, name, description, warnings })
+                Ok(Self { environment, device, threads: None, name, description, library: None, warnings })
             }
             Err(source) => Err(EngineError::Start { description, source }),
         }
@@ -217,6 +220,11 @@ impl Engine {
     /// Which engine this is and where it comes from, such as `ONNX Runtime 1.32.0 (path)` or `tract (embedded)`.
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// The library of ONNX Runtime that runs; `None` for tract.
+    pub fn library(&self) -> Option<&Candidate> {
+        self.library.as_ref()
     }
 
     /// Why a better engine that seemed to be there was passed over, a line each.

@@ -129,6 +129,14 @@ impl ModelFile {
         })
     }
 
+    /// The `.onnx` file, and the files in which it says that it keeps weights, whether they are there or not.
+    #[cfg(feature = "serve")]
+    pub(crate) fn named_files(path: &Path) -> Vec<PathBuf> {
+        let model = input::read(path).ok().and_then(|bytes| ModelProto::decode(bytes.as_slice()).ok());
+        let weights = model.and_then(|model| needed_lengths(path, &model.graph?).ok());
+        [path.to_owned()].into_iter().chain(weights.unwrap_or_default().into_keys()).collect()
+    }
+
     /// The `.onnx` file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -203,8 +211,11 @@ fn is_changed(bytes: &[u8], checksum: Option<&String>) -> bool {
     checksum.is_some_and(|checksum| *checksum != seal::BLANK && !seal::is_intact(bytes, checksum))
 }
 
-/// The files that the graph's tensors lie in, each of them once and long enough.
-fn weight_files(path: &Path, graph: &GraphProto) -> Result<Vec<PathBuf>, GeneratorError> {
+/// The files that the graph's tensors lie in, and how many bytes each needs.
+///
+/// # Errors
+/// [`GeneratorError::Outside`] names the location that leaves the model's folder.
+fn needed_lengths(path: &Path, graph: &GraphProto) -> Result<BTreeMap<PathBuf, u64>, GeneratorError> {
     let mut lengths = BTreeMap::<PathBuf, u64>::new();
     for tensor in graph.tensors().into_iter().filter(|tensor| tensor.data_location == EXTERNAL) {
         let entry = |key: &[u8]| tensor.external_data.iter().find(|entry| entry.key == key);
@@ -218,6 +229,12 @@ fn weight_files(path: &Path, graph: &GraphProto) -> Result<Vec<PathBuf>, Generat
         let length = lengths.entry(file).or_default();
         *length = end.max(*length);
     }
+    Ok(lengths)
+}
+
+/// The files that the graph's tensors lie in, each of them once and long enough.
+fn weight_files(path: &Path, graph: &GraphProto) -> Result<Vec<PathBuf>, GeneratorError> {
+    let lengths = needed_lengths(path, graph)?;
     for (weights, length) in &lengths {
         check_weights(weights, *length).map_err(|source| GeneratorError::Weights {
             path: path.to_owned(),

@@ -41,6 +41,21 @@ fn come_from_a_fixed_batch_too() {
 }
 
 #[test]
+fn come_from_a_batch_that_only_the_graph_holds() {
+    samples::come_from_a_batch_that_only_the_graph_holds(&ENGINE);
+}
+
+#[test]
+fn tell_what_else_they_depend_on() {
+    samples::tell_what_else_they_depend_on(&ENGINE, &[]);
+}
+
+#[test]
+fn are_finite() {
+    samples::are_finite(&ENGINE);
+}
+
+#[test]
 fn come_from_generators_alone() {
     samples::come_from_generators_alone(&ENGINE);
 }

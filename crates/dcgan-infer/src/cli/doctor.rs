@@ -2,17 +2,21 @@
 
 use std::env;
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use dcgan_infer::ModelFile;
-use dcgan_infer::doctor::{self, DoctorConfig, Probe};
+use dcgan_infer::doctor::{self, DoctorConfig, Probe, TrialProbe};
 use dcgan_infer::library::OnnxRuntime;
 use dcgan_infer::search::{Candidate, Place};
 
+use super::engine::DeviceName;
+use super::model::ModelArgs;
 use super::say;
 
 /// Try every engine of this machine, and say what to do where one does not work
@@ -60,7 +64,7 @@ impl DoctorArgs {
     }
 }
 
-/// Answer a question of `dcgan-infer doctor`
+/// Answer a question of `dcgan-infer doctor` or `serve`; ends when stdin does
 #[derive(Debug, Args)]
 #[command(hide = true)]
 pub struct ProbeArgs {
@@ -79,16 +83,32 @@ pub struct ProbeArgs {
     /// Model whose test vectors to draw
     #[arg(long, value_name = "FILE", conflicts_with = "provider")]
     model: Option<PathBuf>,
+    /// Only load the model, as the server would
+    #[arg(long, requires = "model")]
+    trial: bool,
+    /// What to compute a trial on
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceName,
+    /// Threads of a trial
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    about: ModelArgs,
 }
 
 impl ProbeArgs {
     pub fn run(self) -> anyhow::Result<()> {
+        end_with_stdin();
         let candidate = match self.library {
             Some(path) => Some(Candidate { place: Place::Flag, path }),
             None if self.system => Some(Candidate { place: Place::System, path: OnnxRuntime::system_name() }),
             None => None,
         };
         let probe = match (candidate, self.provider, self.model) {
+            (library, _, Some(model)) if self.trial => {
+                let (device, threads, about) = (self.device.into(), self.threads, self.about.into());
+                Probe::Trial(TrialProbe { library, device, threads, model, about })
+            }
             (candidate, _, Some(model)) => Probe::Replay(candidate, model),
             (Some(candidate), Some(name), None) => Probe::Provider(candidate, name),
             (Some(candidate), None, None) => Probe::Library(candidate),
@@ -96,4 +116,12 @@ impl ProbeArgs {
         };
         writeln!(io::stdout(), "\n{}", probe.answer()).context("cannot answer")
     }
+}
+
+/// Aborts this process when its stdin closes: whoever asked is gone, and an engine may never return.
+fn end_with_stdin() {
+    thread::spawn(|| {
+        drop(io::copy(&mut io::stdin(), &mut io::sink()));
+        process::abort();
+    });
 }

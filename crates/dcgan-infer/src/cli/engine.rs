@@ -38,10 +38,20 @@ enum EngineName {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum DeviceName {
+pub enum DeviceName {
     Auto,
     Cpu,
     Cuda,
+}
+
+impl From<DeviceName> for DeviceChoice {
+    fn from(name: DeviceName) -> Self {
+        match name {
+            DeviceName::Auto => Self::Auto,
+            DeviceName::Cpu => Self::Cpu,
+            DeviceName::Cuda => Self::Cuda,
+        }
+    }
 }
 
 impl EngineArgs {
@@ -83,11 +93,7 @@ impl EngineArgs {
         EngineConfig {
             choice,
             library: self.onnxruntime,
-            device: match self.device {
-                DeviceName::Auto => DeviceChoice::Auto,
-                DeviceName::Cpu => DeviceChoice::Cpu,
-                DeviceName::Cuda => DeviceChoice::Cuda,
-            },
+            device: self.device.into(),
             threads: self.threads.and_then(|threads| NonZeroUsize::new(threads.into())),
         }
     }

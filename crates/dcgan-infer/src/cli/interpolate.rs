@@ -90,7 +90,7 @@ impl InterpolateArgs {
         asked.check_memory(generator.latent_size(), &target, &layout, each.is_some())?;
         let stops = latent::latents_of(seeds.as_slice(), generator.latent_size(), None);
         let z = form.latents(stops.view(), count, columns);
-        let images = draw(generator, z.view())?;
+        let images = draw(generator, z.view(), |row| format!("image {} of {count}", row + 1))?;
         let bytes = output::encode(images.view(), &layout, each, target.format())?;
         target.write(&bytes)?;
         target.say(&format!(

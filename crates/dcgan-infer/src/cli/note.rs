@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dcgan_infer::Generator;
-use dcgan_infer::generator::{RangeSource, ValueRange};
+use dcgan_infer::generator::{Dependence, RangeSource, ValueRange};
 use ndarray::ArrayView4;
 
 /// How far beyond [-1, 1] a value is no rounding error any more.
@@ -15,9 +15,6 @@ const BLACK: f32 = -0.75;
 /// A line for stderr on images that `generator` drew, if there is something to say.
 pub fn note(generator: &Generator, images: ArrayView4<f32>) -> Option<String> {
     let name = generator.path().display();
-    if images.iter().any(|value| value.is_nan()) {
-        return Some(format!("warning: {name} gives values that are no numbers: they are drawn black"));
-    }
     let (range, source) = generator.value_range();
     let (least, most) = images.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), value| {
         (least.min(*value), most.max(*value))
@@ -41,6 +38,25 @@ pub fn note(generator: &Generator, images: ArrayView4<f32>) -> Option<String> {
             hint(range.denormalize(least), range.denormalize(most))
         )),
     }
+}
+
+/// Lines for stderr on what the draws at load showed.
+pub fn notes_of_draws(generator: &Generator) -> impl Iterator<Item = String> {
+    let name = generator.path().display();
+    let batch = generator.hidden_batch().map(|batch| {
+        format!("note: {name} declares any batch size, but its graph runs with {batch} only: it is drawn so")
+    });
+    let dependence = generator.dependence().map(|dependence| match dependence {
+        Dependence::Chance => format!(
+            "warning: {name} draws random numbers in its graph: a seed gives another image each time; export it again \
+             without the noise, or with noise that is part of the latent"
+        ),
+        Dependence::Neighbors => format!(
+            "warning: {name} gives a latent another image beside other latents: BatchNorm uses the batch's statistics; \
+             export it again after generator.eval(), with track_running_stats=True"
+        ),
+    });
+    batch.into_iter().chain(dependence)
 }
 
 /// A line for stderr on a file that is not as it was exported.

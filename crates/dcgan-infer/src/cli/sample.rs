@@ -4,10 +4,10 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use dcgan_core::{atomic, grid};
-use dcgan_infer::generator::Device;
+use dcgan_infer::generator::{Device, not_finite};
 use dcgan_infer::output::{self, Format, tensor};
 use dcgan_infer::{Engine, Generator, GeneratorConfig, ModelFile};
 use ndarray::{Array4, ArrayView2, ArrayView4, Axis};
@@ -15,7 +15,7 @@ use ndarray::{Array4, ArrayView2, ArrayView4, Axis};
 use super::engine::EngineArgs;
 use super::guard::guarded;
 use super::latents::{LatentArgs, Latents, Wanted};
-use super::note::{changed, note};
+use super::note::{changed, note, notes_of_draws};
 use super::output::{Images, OutputArgs, Target};
 use super::say;
 
@@ -64,7 +64,11 @@ impl SampleArgs {
         };
         asked.check_memory(generator.latent_size(), &target, &layout, false)?;
         let latents = wanted.latents(generator.latent_size())?;
-        let images = draw(generator, latents.z.view())?;
+        let name = |row: usize| match &latents.seeds {
+            Some(seeds) => format!("seed {}", seeds.as_slice()[row]),
+            None => format!("row {row} of the {}", latents.origin),
+        };
+        let images = draw(generator, latents.z.view(), name)?;
         match (&target, target.format()) {
             (Target::Folder(folder, format), _) => {
                 write_each(folder, *format, &latents, images.view(), &layout)?
@@ -119,6 +123,9 @@ pub fn open_in(
     let open = || Generator::in_sessions(engine, file, about, sessions);
     let generator = guarded(engine.name(), &model, open)?;
     note_device(generator.device());
+    for line in notes_of_draws(&generator) {
+        drop(writeln!(io::stderr(), "dcgan-infer: {line}"));
+    }
     Ok(generator)
 }
 
@@ -129,10 +136,24 @@ pub fn note_device(device: &Device) {
     }
 }
 
-/// The images of latents `[N, latent]`; what is odd about them is said.
-pub fn draw(mut generator: Generator, z: ArrayView2<f32>) -> anyhow::Result<Array4<f32>> {
+/// The images of latents `[N, latent]`, finite ones; `name` tells what a row is. What is odd about them is said.
+pub fn draw(
+    mut generator: Generator,
+    z: ArrayView2<f32>,
+    name: impl Fn(usize) -> String,
+) -> anyhow::Result<Array4<f32>> {
     let (engine, model) = (generator.engine().to_owned(), generator.path().to_owned());
     let images = guarded(&engine, &model, || generator.sample(z))?;
+    if let [first, others @ ..] = &not_finite(images.view())[..] {
+        let others = if others.is_empty() { String::new() } else { format!(" and {} others", others.len()) };
+        let largest = z.row(*first).iter().fold(0f32, |most, value| most.max(value.abs()));
+        bail!(
+            "{} gives NaN or infinite values for {}{others}: expected finite images; the latent has numbers up to \
+             {largest:e}, those of seeds are mostly below 5",
+            model.display(),
+            name(*first)
+        );
+    }
     if let Some(note) = note(&generator, images.view()) {
         say::note(note);
     }

@@ -86,6 +86,10 @@ pub struct ServeArgs {
     /// Serve a model as it was at the start, even if its file changes
     #[arg(long)]
     no_reload: bool,
+    /// Seconds in which a model has to draw a first image, in a process of its own, before it is served
+    #[arg(long, value_name = "N", default_value_t = 60, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=3600))]
+    trial_timeout: u16,
     /// What is logged to stderr; debug has a line for each request
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: Level,
@@ -162,6 +166,8 @@ impl ServeArgs {
             api_key: self.key()?,
             allowed_hosts: self.allowed_hosts.clone(),
             reload: defaults.reload.filter(|_| !self.no_reload),
+            program: Some(this_program()?),
+            trial_timeout: Duration::from_secs(self.trial_timeout.into()),
             ..defaults
         })
     }
@@ -196,6 +202,15 @@ fn key_of(path: &Path) -> anyhow::Result<String> {
         path.display()
     );
     Ok(key.to_owned())
+}
+
+/// This program, to start it again: on Linux even after its file was replaced by another version.
+fn this_program() -> anyhow::Result<PathBuf> {
+    const RUNNING: &str = "/proc/self/exe";
+    if cfg!(target_os = "linux") && Path::new(RUNNING).exists() {
+        return Ok(RUNNING.into());
+    }
+    std::env::current_exe().context("cannot find this program, to try models with it")
 }
 
 fn start_log(level: Level, format: LogFormat) {

@@ -3,9 +3,10 @@
 //! A library can crash the process that loads it, and one process has one engine. So the program starts itself anew,
 //! as a [`probe`](Probe), for each question: what a library is, whether a provider of it runs a model, whether tract
 //! does, whether an engine draws what a generator's file says that it draws. What a library prints, and how it dies, stays in there.
+//! The server has its models tried in the same way.
 
-mod child;
-mod probe;
+pub(crate) mod child;
+pub(crate) mod probe;
 mod provider;
 mod replay;
 mod report;
@@ -22,7 +23,7 @@ use crate::library::OLDEST_MINOR;
 use crate::model_file::ModelFile;
 use crate::search::{self, Candidate, Place};
 
-pub use self::probe::Probe;
+pub use self::probe::{Probe, TrialProbe};
 pub use self::report::{
     EngineStatus, ModelReport, PlaceReport, PlaceStatus, Problem, ProviderReport, ReplayReport, ReplayStatus,
     Report, RunReport, TractReport,
@@ -71,8 +72,8 @@ pub fn examine(config: &DoctorConfig) -> Report {
 fn examine_place(config: &DoctorConfig, candidate: &Candidate) -> PlaceReport {
     let path = Some(candidate.path.display().to_string());
     let report = PlaceReport { path, ..PlaceReport::empty(candidate.place) };
-    match child::ask(config, &Probe::Library(candidate.clone())) {
-        Asked::Died(reason) => PlaceReport { status: PlaceStatus::Crashes, reason: Some(reason), ..report },
+    match child::ask(&config.program, config.timeout, &Probe::Library(candidate.clone())) {
+        Asked::Died(reason) | Asked::Late(reason) => PlaceReport { status: PlaceStatus::Crashes, reason: Some(reason), ..report },
         Asked::Answered(LibraryAnswer::Refused { status, reason, version, api_level }) => {
             PlaceReport { status, reason: Some(reason), version, api_level, ..report }
         }
@@ -95,7 +96,7 @@ fn examine_place(config: &DoctorConfig, candidate: &Candidate) -> PlaceReport {
 
 fn examine_provider(config: &DoctorConfig, candidate: &Candidate, name: String) -> ProviderReport {
     let probe = Probe::Provider(candidate.clone(), name.clone());
-    let (status, reason) = status(child::ask(config, &probe));
+    let (status, reason) = status(child::ask(&config.program, config.timeout, &probe));
     ProviderReport { name, status, reason }
 }
 
@@ -104,10 +105,10 @@ fn examine_tract(config: &DoctorConfig) -> TractReport {
         let reason = Some("this build has none".to_owned());
         return TractReport { status: EngineStatus::Absent, version: None, reason };
     }
-    let asked = child::ask(config, &Probe::Tract);
+    let asked = child::ask(&config.program, config.timeout, &Probe::Tract);
     let version = match &asked {
         Asked::Answered(RunAnswer { build, .. }) => build.clone(),
-        Asked::Died(_) => None,
+        Asked::Died(_) | Asked::Late(_) => None,
     };
     let (status, reason) = status(asked);
     TractReport { status, version, reason }
@@ -115,7 +116,7 @@ fn examine_tract(config: &DoctorConfig) -> TractReport {
 
 fn status(asked: Asked<RunAnswer>) -> (EngineStatus, Option<String>) {
     match asked {
-        Asked::Died(reason) => (EngineStatus::Crashes, Some(reason)),
+        Asked::Died(reason) | Asked::Late(reason) => (EngineStatus::Crashes, Some(reason)),
         Asked::Answered(RunAnswer { status, reason, .. }) => (status, reason),
     }
 }

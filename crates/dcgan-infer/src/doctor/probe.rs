@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -9,15 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::provider::{self, Provider};
 use super::replay;
 use super::report::{EngineStatus, PlaceStatus};
-use crate::engine::{Engine, with_causes};
+use crate::engine::{DeviceChoice, Engine, with_causes};
+use crate::generator::{Generator, GeneratorConfig};
 use crate::library::{LibraryError, OnnxRuntime};
+use crate::model_file::ModelFile;
 use crate::search::{Candidate, Place};
 
 /// What precedes the answer: a library may print what it likes before.
 pub(super) const MARK: &str = "dcgan-infer probe: ";
 
 /// A question to a process that may die of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Probe {
     /// What the library is.
     Library(Candidate),
@@ -27,6 +30,23 @@ pub enum Probe {
     Tract,
     /// Whether the library, or tract, draws the images of the test vectors in a model's file.
     Replay(Option<Candidate>, PathBuf),
+    /// Whether a model finishes its draws at load without taking the process down; what they show is not told.
+    Trial(TrialProbe),
+}
+
+/// A model to load as a running engine loads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialProbe {
+    /// The library that runs, or tract.
+    pub library: Option<Candidate>,
+    /// What the engine computes on.
+    pub device: DeviceChoice,
+    /// Threads of the engine, if they are limited.
+    pub threads: Option<NonZeroUsize>,
+    /// The `.onnx` file.
+    pub model: PathBuf,
+    /// What the file does not say.
+    pub about: GeneratorConfig,
 }
 
 /// What a library is.
@@ -47,13 +67,14 @@ pub(super) struct RunAnswer {
 
 impl Probe {
     /// The command line of the program that is asked: a subcommand's name, and the flags `--library FILE`, `--system`
-    /// or `--tract`, and `--provider NAME` or `--model FILE`.
+    /// or `--tract`, and `--provider NAME` or `--model FILE`, for a trial with `--trial` and the flags of a run.
     pub(super) fn arguments(&self) -> Vec<OsString> {
         let (candidate, task): (_, Vec<OsString>) = match self {
             Self::Library(candidate) => (Some(candidate), Vec::new()),
             Self::Provider(candidate, name) => (Some(candidate), vec!["--provider".into(), name.into()]),
             Self::Tract => (None, Vec::new()),
             Self::Replay(candidate, model) => (candidate.as_ref(), vec!["--model".into(), model.into()]),
+            Self::Trial(trial) => (trial.library.as_ref(), trial.arguments()),
         };
         let mut arguments: Vec<OsString> = vec!["probe".into()];
         match candidate {
@@ -74,9 +95,43 @@ impl Probe {
             Self::Replay(candidate, model) => {
                 serde_json::to_string(&replay::replay(start(candidate.as_ref()), model))
             }
+            Self::Trial(trial) => serde_json::to_string(&trial.answer()),
         };
         // Text and numbers alone: JSON can say all of it.
         format!("{MARK}{}", answer.unwrap_or_default())
+    }
+}
+
+impl TrialProbe {
+    fn arguments(&self) -> Vec<OsString> {
+        let device = match self.device {
+            DeviceChoice::Auto => "auto",
+            DeviceChoice::Cpu => "cpu",
+            DeviceChoice::Cuda => "cuda",
+        };
+        let GeneratorConfig { latent_size, output, layout, value_range } = &self.about;
+        let mut arguments: Vec<OsString> = vec!["--trial".into(), "--model".into(), self.model.clone().into()];
+        let mut add = |flag: &str, value: Option<String>| {
+            arguments.extend(value.map(|value| format!("{flag}={value}").into()));
+        };
+        add("--device", Some(device.to_owned()));
+        add("--threads", self.threads.map(|threads| threads.to_string()));
+        add("--latent-size", latent_size.map(|size| size.to_string()));
+        add("--model-output", output.clone());
+        add("--layout", layout.map(|layout| layout.to_string()));
+        add("--value-range", value_range.map(|range| range.to_string()));
+        arguments
+    }
+
+    /// Loads the model. Whoever asked loads it too, and gets the same error if it cannot be used.
+    fn answer(&self) -> Option<String> {
+        let mut engine = match start(self.library.as_ref()) {
+            Ok(engine) => engine,
+            Err(reason) => return Some(reason),
+        };
+        (engine.device, engine.threads) = (self.device, self.threads);
+        let file = ModelFile::read(&self.model);
+        file.and_then(|file| Generator::new(&engine, file, &self.about)).err().map(|error| with_causes(&error))
     }
 }
 

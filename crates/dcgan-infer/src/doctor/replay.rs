@@ -67,8 +67,8 @@ fn verdict(engines: &[ReplayReport]) -> Option<bool> {
 fn ask(config: &DoctorConfig, candidate: Option<Candidate>, model: &Path) -> ReplayReport {
     let place = candidate.as_ref().map(|candidate| candidate.place);
     let engine = if place.is_some() { "onnxruntime" } else { "tract" }.to_owned();
-    match child::ask(config, &Probe::Replay(candidate, model.to_owned())) {
-        Asked::Died(reason) => ReplayReport {
+    match child::ask(&config.program, config.timeout, &Probe::Replay(candidate, model.to_owned())) {
+        Asked::Died(reason) | Asked::Late(reason) => ReplayReport {
             engine,
             place,
             status: ReplayStatus::Crashes,

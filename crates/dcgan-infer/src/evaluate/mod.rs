@@ -19,9 +19,9 @@ use dcgan_core::memory::{self, OutOfMemory};
 use dcgan_core::metric::{self, MetricError, Moments, Whitening};
 use dcgan_core::{latent, pixels};
 use dcgan_data::{Dataset, DatasetKind, Fitter, Split, shuffled};
-use ndarray::{Array2, ArrayView2, ArrayView3};
+use ndarray::{Array2, ArrayView2};
 
-use crate::generator::Generator;
+use crate::generator::{Generator, not_finite};
 
 pub use self::error::{EvaluateError, FeatureError};
 pub use self::features::Features;
@@ -223,9 +223,8 @@ fn generate(
         let count = config.batch.get().min(config.images - start);
         let images = generator.sample(latent::latents(first, count, generator.latent_size()).view())?;
         let seed = |row: usize| first.wrapping_add(row as u64);
-        let is_broken = |image: ArrayView3<f32>| image.iter().any(|value| !value.is_finite());
-        if let Some(row) = images.outer_iter().position(is_broken) {
-            return Err(EvaluateError::Diverged { path: generator.path().to_owned(), seed: seed(row) });
+        if let Some(row) = not_finite(images.view()).first() {
+            return Err(EvaluateError::Diverged { path: generator.path().to_owned(), seed: seed(*row) });
         }
         let bytes = images.outer_iter().map(|image| image.iter().copied().map(pixels::to_u8).collect());
         let rows = features.extract(&bytes.collect::<Vec<_>>())?;

@@ -111,6 +111,16 @@ pub enum GeneratorError {
         /// The number of columns of the latents.
         found: usize,
     },
+    /// The images of ordinary latents have values that are NaN or infinite.
+    #[error(
+        "{} gives NaN or infinite values for ordinary latents (seeds 0 and 1): its weights are damaged, or its training \
+         diverged; export it again, from an earlier checkpoint",
+        path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+    },
     /// The engine failed while it ran the model.
     #[error("{engine} fails to run {}: {}", path.display(), refusal::of_run(engine, source))]
     Run {

@@ -12,7 +12,7 @@ use crate::model_file::ModelFile;
 /// Longest latent and largest fixed batch that are believed: memory is allocated by what a file says.
 pub(crate) const MAX_LATENT: i64 = 65_536;
 /// The most numbers of one input that are believed.
-const MAX_INPUT: usize = 1 << 24;
+pub(super) const MAX_INPUT: usize = 1 << 24;
 /// Largest height and width that are believed.
 const MAX_SIDE: usize = 8192;
 

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | latent size | the input's shape, then the metadata `dcgan.latent_size` | has to be said |
 //! | which output | its being the only one, then the name `image`, then `output` | has to be said |
-//! | order of dimensions | where the shape has a 1 or a 3, in a run of one latent if the shape is open | has to be said |
+//! | order of dimensions | where the shape has a 1 or a 3, in the run at load if the shape is open | has to be said |
 //! | value range | the metadata `dcgan.value_range` | 0 to 255 for bytes, -1 to 1 for floats |
 
 mod error;
@@ -19,12 +19,15 @@ mod range;
 pub(crate) mod refusal;
 pub(crate) mod session;
 pub(crate) mod tensor;
+mod trial;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use dcgan_core::memory;
-use ndarray::{Array2, Array4, ArrayView2, ArrayViewD, ArrayViewMut4, Axis, Zip, s};
+use ndarray::{
+    Array2, Array4, ArrayView2, ArrayView3, ArrayView4, ArrayViewD, ArrayViewMut4, Axis, Zip, s,
+};
 use ort::session::Session;
 
 use self::interface::{Input, Output};
@@ -37,6 +40,7 @@ pub use self::layout::Layout;
 pub use self::range::{RangeError, RangeSource, ValueRange};
 pub use self::refusal::advice;
 pub use self::session::Device;
+pub use self::trial::Dependence;
 
 /// Latents that go through the model at once: 16 took the least time an image of the powers of two up to 64, in both
 /// engines. Larger batches leave the processor's cache, smaller ones waste the time of tract.
@@ -68,6 +72,8 @@ pub struct Generator {
     form: Form,
     range: RangeSource,
     batch: NonZeroUsize,
+    hidden_batch: Option<NonZeroUsize>,
+    dependence: Option<Dependence>,
 }
 
 /// What goes into a model and what comes out.
@@ -92,11 +98,13 @@ impl Generator {
         Self::new(engine, ModelFile::read(path)?, &GeneratorConfig::default())
     }
 
-    /// Opens a model. One that leaves its output's shape open runs once, to see.
+    /// Opens a model and draws three images: one alone, and the same one beside another. They show the shape of an output
+    /// that leaves it open, a batch size that only the graph holds ([`hidden_batch`](Self::hidden_batch)), and whether
+    /// images depend on more than their latents ([`dependence`](Self::dependence)).
     ///
     /// # Errors
-    /// [`GeneratorError`] if the engine cannot run the file, if it is of another form, or if it leaves something open
-    /// that `config` does not say.
+    /// [`GeneratorError`] if the engine cannot run the file, if it is of another form, if it leaves something open
+    /// that `config` does not say, or if an image has NaN or infinite values.
     ///
     /// # Aborts
     /// tract panics at some models with damaged bytes inside, such as a node that names no tensor, here or in
@@ -122,22 +130,33 @@ impl Generator {
         sessions: NonZeroUsize,
     ) -> Result<Self, GeneratorError> {
         let (mut sessions, device) = start_sessions(engine, &file, sessions)?;
-        let input = Input::of(&sessions[0], &file, config).map_err(|problem| problem.of(&file))?;
+        let mut input = Input::of(&sessions[0], &file, config).map_err(|problem| problem.of(&file))?;
         let output = Output::of(&sessions[0], config).map_err(|problem| problem.of(&file))?;
-        let shape = match output.shape {
-            Some(shape) => shape,
-            None => run_once(&mut sessions[0], &input, &output).map_err(|source| GeneratorError::Run {
-                path: file.path().to_owned(),
-                engine: engine.name().to_owned(),
-                source,
-            })?,
-        };
-        let layout = interface::layout(shape, config).map_err(|problem| problem.of(&file))?;
+        let layout = |shape| interface::layout(shape, config).map_err(|problem| problem.of(&file));
+        output.shape.map(layout).transpose()?;
         let (values, range) =
             interface::value_range(output.element, &file, config).map_err(|problem| problem.of(&file))?;
-        let form = Form { input, output, layout, image: layout.image(shape), range: values };
-        let (engine, file) = (engine.name().to_owned(), file.without_bytes());
-        Ok(Self { file, engine, device, sessions, form, range, batch: MAX_BATCH })
+        let trial = trial::run(&mut sessions[0], &input, &output, values).map_err(|source| {
+            let (path, engine) = (file.path().to_owned(), engine.name().to_owned());
+            GeneratorError::Run { path, engine, source }
+        })?;
+        if !trial.is_finite {
+            return Err(GeneratorError::NotFinite { path: file.path().to_owned() });
+        }
+        let layout = layout(trial.shape)?;
+        input.fixed_batch = input.fixed_batch.or(trial.hidden_batch);
+        let form = Form { input, output, layout, image: layout.image(trial.shape), range: values };
+        Ok(Self {
+            engine: engine.name().to_owned(),
+            device,
+            sessions,
+            form,
+            range,
+            batch: MAX_BATCH,
+            hidden_batch: trial.hidden_batch.and_then(NonZeroUsize::new),
+            dependence: trial.dependence,
+            file: file.without_bytes(),
+        })
     }
 
     /// The same generator with another number of latents that go through the model at once than [`MAX_BATCH`]: it
@@ -146,9 +165,21 @@ impl Generator {
         Self { batch, ..self }
     }
 
-    /// The one number of latents that the model takes at once, if it was exported for a single one.
+    /// The one number of latents that the model takes at once, if it was exported for a single one: as its input
+    /// declares, or as only its graph holds.
     pub fn fixed_batch(&self) -> Option<NonZeroUsize> {
         self.form.input.fixed_batch.and_then(NonZeroUsize::new)
+    }
+
+    /// The [`fixed_batch`](Self::fixed_batch) if the model's input declares any batch size, and only its graph holds this
+    /// one.
+    pub fn hidden_batch(&self) -> Option<NonZeroUsize> {
+        self.hidden_batch
+    }
+
+    /// What its images depend on besides their latents; `None` for a generator as it should be.
+    pub fn dependence(&self) -> Option<Dependence> {
+        self.dependence
     }
 
     /// The file that it was read from.
@@ -197,7 +228,8 @@ impl Generator {
     }
 
     /// The images of latents `[N, latent]`: `[N, C, H, W]`, the model's [range](Self::value_range) as [-1, 1]. An image
-    /// depends on its own latent alone.
+    /// depends on its own latent alone, unless the model has a [`dependence`](Self::dependence). Values may be NaN or
+    /// infinite for extreme latents: [`not_finite`] finds them.
     ///
     /// PyTorch equivalent: `generator.eval()(z)`, under `torch.no_grad()`.
     ///
@@ -251,11 +283,7 @@ impl Form {
         let [a, b, c] = layout.shape(self.image);
         run(session, &self.input, &self.output, z, |output| {
             if output.shape() != [rows, a, b, c] {
-                let found = output.shape();
-                return Err(ort::Error::new(format!(
-                    "for {rows} latents it returned a tensor of shape {found:?}, expected {:?}",
-                    [rows, a, b, c]
-                )));
+                return Err(other_shape(rows, output.shape(), Some([a, b, c])));
             }
             let output = layout.to_nchw(output).map_err(ort::Error::wrap)?;
             let output = output.slice(s![..z.nrows(), .., .., ..]);
@@ -286,8 +314,17 @@ fn run<T>(
     read(value.view())
 }
 
-/// The shape of an image, without the batch, that the model does not declare.
-fn run_once(session: &mut Session, input: &Input, output: &Output) -> ort::Result<[usize; 3]> {
-    let z = Array2::zeros((1, input.latent));
-    run(session, input, output, z.view(), |output| Ok([1, 2, 3].map(|axis| output.shape()[axis])))
+/// An error that tells the shape of the output for so many latents.
+fn other_shape(rows: usize, found: &[usize], image: Option<[usize; 3]>) -> ort::Error {
+    let expected = match image {
+        Some([a, b, c]) => format!("{:?}", [rows, a, b, c]),
+        None => format!("a batch of {rows}"),
+    };
+    ort::Error::new(format!("for {rows} latents it returned a tensor of shape {found:?}, expected {expected}"))
+}
+
+/// The places of the images `[N, C, H, W]` that have NaN or infinite values.
+pub fn not_finite(images: ArrayView4<f32>) -> Vec<usize> {
+    let is_broken = |image: ArrayView3<f32>| image.iter().any(|value| !value.is_finite());
+    images.outer_iter().enumerate().filter(|(_, image)| is_broken(*image)).map(|(place, _)| place).collect()
 }

@@ -41,6 +41,13 @@ pub struct ServeConfig {
     pub allowed_hosts: Vec<String>,
     /// How often the models' files are looked at for changes; never if `None`.
     pub reload: Option<Duration>,
+    /// The program `dcgan-infer`, which loads each model first in a process of its own ([`Probe`]): a model that never
+    /// finishes or crashes the engine is refused. With `None` it hangs or ends this process.
+    ///
+    /// [`Probe`]: crate::doctor::Probe
+    pub program: Option<PathBuf>,
+    /// How long that process may take.
+    pub trial_timeout: Duration,
 }
 
 impl Default for ServeConfig {
@@ -60,6 +67,8 @@ impl Default for ServeConfig {
             api_key: None,
             allowed_hosts: Vec::new(),
             reload: Some(Duration::from_millis(500)),
+            program: None,
+            trial_timeout: Duration::from_secs(60),
         }
     }
 }

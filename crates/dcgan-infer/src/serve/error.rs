@@ -27,6 +27,25 @@ pub enum ServeError {
     /// The model's file has not the checksum that it was exported with.
     #[error("{} is damaged: it does not have the checksum that it was exported with; export it again", .0.display())]
     Damaged(PathBuf),
+    /// The model did not finish its trial run.
+    #[error(
+        "{} cannot be served: it does not draw an image within {seconds} seconds; --trial-timeout gives it more time",
+        path.display()
+    )]
+    Endless {
+        /// The model's file.
+        path: PathBuf,
+        /// How long it had.
+        seconds: u64,
+    },
+    /// The engine crashed in the model's trial run, or the process for it could not start.
+    #[error("{} cannot be served: it was tried in another process, and {reason}", path.display())]
+    Trial {
+        /// The model's file.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
+    },
     /// The address cannot be had.
     #[error("cannot listen on {host} port {port}: choose others with --host and --port")]
     Listen {
@@ -73,6 +92,8 @@ pub(super) enum ApiError {
     MediaType(String),
     #[error("the model failed: {0}")]
     Run(String),
+    #[error("the model gives NaN or infinite values for image {0}")]
+    NotFinite(usize),
     #[error("too many images are waiting to be drawn: try again")]
     Full,
     #[error("the requests and answers in memory are as large as the server allows: try again")]
@@ -93,6 +114,17 @@ impl ApiError {
         Self::Wrong(message.into())
     }
 
+    /// The same if the client chose the latents: the model's values are finite for those of seeds.
+    pub(super) fn of_given_latents(self) -> Self {
+        match self {
+            Self::NotFinite(row) => Self::Wrong(format!(
+                "latents: the model gives NaN or infinite values for row {row}: expected numbers as those of seeds, which \
+                 are mostly below 5"
+            )),
+            other => other,
+        }
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
@@ -106,7 +138,7 @@ impl ApiError {
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::LargeBody(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Run(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Run(_) | Self::NotFinite(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Full | Self::Buffers | Self::BodyBuffers | Self::Connections | Self::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

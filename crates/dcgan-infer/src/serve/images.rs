@@ -56,12 +56,13 @@ pub(super) async fn of_seeds(
         animation: None,
     };
     let tag = picture.tag(&model, &format!("{:?} {truncation:?}", seeds.as_slice()));
-    if let Some(response) = unchanged(&headers, &tag, is_fixed, &app) {
+    let cache = tag.as_deref().map(|tag| (tag, is_fixed));
+    if let Some(response) = unchanged(&headers, cache, &app) {
         return Ok(response);
     }
     let z = latents::draw(seeds, model.latent, truncation).await?;
     let bytes = draw(&app, model, z, picture).await?;
-    Ok(picture.response(bytes, Some((&tag, is_fixed)), &app))
+    Ok(picture.response(bytes, cache, &app))
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,7 +90,7 @@ pub(super) async fn of_latents(State(app): State<SharedApp>, request: Request) -
         animation: None,
     };
     drop((body, latents, reserved));
-    let bytes = draw(&app, model, z, picture).await?;
+    let bytes = draw(&app, model, z, picture).await.map_err(ApiError::of_given_latents)?;
     Ok(picture.response(bytes, None, &app))
 }
 
@@ -130,7 +131,8 @@ pub(super) async fn between(
         animation: moves.then(|| Duration::from_secs(1) / fps),
     };
     let tag = picture.tag(&model, &format!("{} to {} in {frames}", query.from, query.to));
-    if let Some(response) = unchanged(&headers, &tag, is_fixed, &app) {
+    let cache = tag.as_deref().map(|tag| (tag, is_fixed));
+    if let Some(response) = unchanged(&headers, cache, &app) {
         return Ok(response);
     }
     let (ends, latent) = ([query.from, query.to], model.latent);
@@ -142,7 +144,7 @@ pub(super) async fn between(
         }
     });
     let bytes = draw(&app, model, z.await?, picture).await?;
-    Ok(picture.response(bytes, Some((&tag, is_fixed)), &app))
+    Ok(picture.response(bytes, cache, &app))
 }
 
 /// Whether a version was asked for, and it is the model's.

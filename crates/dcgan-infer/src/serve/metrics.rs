@@ -22,6 +22,7 @@ pub(super) struct Metrics {
     waiting: IntGaugeVec,
     buffers: IntGauge,
     reloads: IntCounterVec,
+    trial_timeouts: IntCounterVec,
 }
 
 /// Those of one model.
@@ -89,6 +90,11 @@ impl Metrics {
                 "Changed files that were loaded (ok) or kept out (error).",
                 &["model", "result"],
             )?,
+            trial_timeouts: counter(
+                "dcgan_trial_timeouts_total",
+                "Changed files that did not finish their trial run in time; they are kept out.",
+                &["model"],
+            )?,
             waiting,
             buffers,
             registry,
@@ -96,6 +102,8 @@ impl Metrics {
     }
 
     pub(super) fn of_model(&self, name: &str) -> ModelMetrics {
+        // It can be watched before the first one.
+        self.trial_timeouts.with_label_values(&[name]);
         ModelMetrics {
             queue_seconds: self.queue_seconds.with_label_values(&[name]),
             batch_size: self.batch_size.with_label_values(&[name]),
@@ -118,6 +126,10 @@ impl Metrics {
     pub(super) fn reloaded(&self, model: &str, is_ok: bool) {
         let result = if is_ok { "ok" } else { "error" };
         self.reloads.with_label_values(&[model, result]).inc();
+    }
+
+    pub(super) fn trial_timed_out(&self, model: &str) {
+        self.trial_timeouts.with_label_values(&[model]).inc();
     }
 
     /// All of it, in Prometheus' text format.

@@ -5,8 +5,8 @@
 //! - `/`: a page to look around in; `/openapi.json`: all of it, for tools; `/metrics`: for Prometheus
 //!
 //! Each model has a thread of its own that draws the latents of all requests in batches. An image depends on its own
-//! latent alone, so nobody notices. What is too much is answered 503 at once: the queue is bounded, and so are the
-//! connections, and the memory of request bodies and answers.
+//! latent alone, so nobody notices; a model whose images depend on more draws each request by itself. What is too much is
+//! answered 503 at once: the queue is bounded, and so are the connections, and the memory of request bodies and answers.
 //!
 //! ```no_run
 //! use dcgan_infer::serve::{ModelSource, ServeConfig, Server, stop_signal};
@@ -53,6 +53,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -82,6 +83,9 @@ struct App {
 }
 
 type SharedApp = Arc<App>;
+
+/// How long a model may go on with images that nobody waits for any more, after all requests are answered.
+const LAST_BATCH: Duration = Duration::from_secs(5);
 
 /// A server that listens already, and answers once it [runs](Server::run).
 #[derive(Debug)]
@@ -136,17 +140,26 @@ impl Server {
     /// Answers requests until `stop` is ready, and then those that were accepted.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { engine, app, listener, .. } = self;
-        let watch = reload::start(engine, app.clone());
+        let watches = reload::start(&engine, &app);
         let stop = async {
             stop.await;
             app.stops.store(true, Ordering::Relaxed);
             tracing::info!("stopping");
         };
         connection::serve(listener, &app, stop).await;
-        watch.abort();
-        let models: Vec<_> = app.models.all().collect();
-        let stopped = tokio::task::spawn_blocking(move || models.iter().for_each(|model| model.stop()));
-        drop(stopped.await);
-        tracing::info!("stopped");
+        drop(watches);
+        match tokio::time::timeout(LAST_BATCH, stop_models(&app.models)).await {
+            Ok(()) => tracing::info!("stopped"),
+            Err(_) => tracing::warn!("stopped while a model draws: it does not finish"),
+        }
+    }
+}
+
+/// Ready when no model draws any more.
+async fn stop_models(models: &Models) {
+    let models: Vec<_> = models.all().collect();
+    models.iter().for_each(|model| model.stop());
+    while !models.iter().all(|model| model.is_stopped()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

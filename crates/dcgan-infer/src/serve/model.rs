@@ -3,21 +3,22 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use dcgan_core::latent::latents;
 use dcgan_core::seal;
 use ndarray::{Array2, Array4};
 
 use super::error::{ApiError, ServeError};
 use super::metrics::Metrics;
-use super::queue::{Queue, Refused};
+use super::queue::{Failure, Queue, Refused};
 use super::worker::Worker;
 use super::{ModelSource, ServeConfig};
+use crate::doctor::child::{self, Asked};
+use crate::doctor::{Probe, TrialProbe};
 use crate::engine::Engine;
-use crate::generator::{Device, Generator, GeneratorConfig, GeneratorError};
+use crate::generator::{Dependence, Device, Generator, GeneratorConfig, GeneratorError};
 use crate::model_file::ModelFile;
 
 /// A model in an engine, with the thread that runs it. It ends when nobody holds it any more.
@@ -35,13 +36,13 @@ pub(super) struct Model {
     pub device: String,
     /// Stands for the content of its files: another file has another one.
     pub digest: String,
-    /// Whether its file is as it was exported, as far as that is known, and its values are numbers.
-    pub is_sound: bool,
+    /// Whether it draws the same image of a latent again, whatever is drawn beside it.
+    pub is_repeatable: bool,
     /// The files that it lies in, and what they looked like when it was loaded.
     pub files: Vec<PathBuf>,
     pub stamp: Stamp,
     queue: Arc<Queue>,
-    worker: Mutex<Option<JoinHandle<()>>>,
+    worker: JoinHandle<()>,
 }
 
 impl Model {
@@ -60,22 +61,26 @@ impl Model {
         }
         let files: Vec<_> = [source.path.clone()].into_iter().chain(file.weights().iter().cloned()).collect();
         let stamp = Stamp::of(&files);
-        let (digest, is_changed) = (digest(&file, &source.about)?, file.is_changed());
+        let digest = digest(&file, &source.about)?;
+        if file.is_changed() {
+            tracing::warn!(name = source.name, "the file does not have the checksum that it was exported with");
+        }
+        let is_unchanged = || match stamp.begins_with(&before) && Stamp::of(&files) == stamp {
+            true => Ok(()),
+            false => Err(ServeError::Changing(source.path.clone())),
+        };
+        try_out(engine, source, config)?;
+        // What was tried is what is loaded.
+        is_unchanged()?;
         let sessions = engine.sessions(usize::MAX);
         let generator = Generator::in_sessions(engine, file, &source.about, sessions)?;
-        if let Device::Cpu { instead_of_cuda: Some(reason) } = generator.device() {
-            tracing::warn!(name = source.name, reason, "CUDA cannot be used, the CPU is");
-        }
+        is_unchanged()?;
+        warn_of(&generator, &source.name);
         // A model of a fixed batch is run with whole ones.
         let max_batch = generator.fixed_batch().unwrap_or(config.max_batch);
-        let mut generator = generator.with_batch(max_batch);
-        // The first run takes longer than the others: here nobody waits for it.
-        let trial = generator.sample(latents(0, 1, generator.latent_size()).view())?;
-        if Stamp::of(&files) != stamp || !stamp.begins_with(&before) {
-            return Err(ServeError::Changing(source.path.clone()));
-        }
+        let generator = generator.with_batch(max_batch);
         let queue = Arc::new(Queue::new(config.queue.get()));
-        let model = Self {
+        Ok(Self {
             name: source.name.clone(),
             input: generator.input_name().to_owned(),
             output: generator.output_name().to_owned(),
@@ -84,18 +89,17 @@ impl Model {
             engine: generator.engine().to_owned(),
             device: generator.device().to_string(),
             digest,
-            is_sound: !is_changed && trial.iter().all(|value| value.is_finite()),
+            is_repeatable: generator.dependence().is_none(),
             files,
             stamp,
             queue: queue.clone(),
-            worker: Mutex::default(),
-        };
-        let metrics = metrics.of_model(&source.name);
-        let worker = Worker::new(generator, queue, max_batch.get(), config.max_delay, metrics);
-        let thread = thread::Builder::new().name(format!("model {}", source.name));
-        let worker = thread.spawn(|| worker.run()).map_err(ServeError::Thread)?;
-        *model.worker.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
-        Ok(model)
+            worker: {
+                let metrics = metrics.of_model(&source.name);
+                let worker = Worker::new(generator, queue, max_batch.get(), config.max_delay, metrics);
+                let thread = thread::Builder::new().name(format!("model {}", source.name));
+                thread.spawn(|| worker.run()).map_err(ServeError::Thread)?
+            },
+        })
     }
 
     /// The images `[N, C, H, W]` in [-1, 1] of latents `[N, latent]`, drawn together with those of other requests.
@@ -105,7 +109,10 @@ impl Model {
             Refused::Closed => ApiError::Stopping,
         })?;
         match tokio::time::timeout(timeout, answer).await {
-            Ok(Ok(images)) => images.map_err(ApiError::Run),
+            Ok(Ok(images)) => images.map_err(|failure| match failure {
+                Failure::Engine(problem) => ApiError::Run(problem),
+                Failure::NotFinite(row) => ApiError::NotFinite(row),
+            }),
             Ok(Err(_)) => Err(ApiError::Run("its thread ended".to_owned())),
             Err(_) => Err(ApiError::TimedOut),
         }
@@ -116,14 +123,50 @@ impl Model {
         self.queue.rows()
     }
 
-    /// Draws what waits, and ends the thread. It blocks.
+    /// Has the thread end when it has drawn what waits.
     pub(super) fn stop(&self) {
         self.queue.close();
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(worker) = worker {
-            drop(worker.join());
-        }
     }
+
+    /// Whether the thread ended.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.worker.is_finished()
+    }
+}
+
+/// Loads the model in another process, if there is a program for it: a model that never finishes, or crashes the engine,
+/// does so there. Any other error comes again in this process.
+fn try_out(engine: &Engine, source: &ModelSource, config: &ServeConfig) -> Result<(), ServeError> {
+    let Some(program) = &config.program else { return Ok(()) };
+    let probe = Probe::Trial(TrialProbe {
+        library: engine.library().cloned(),
+        device: engine.device,
+        threads: engine.threads,
+        model: source.path.clone(),
+        about: source.about.clone(),
+    });
+    let path = source.path.clone();
+    match child::ask::<Option<String>>(program, config.trial_timeout, &probe) {
+        Asked::Answered(_) => Ok(()),
+        Asked::Died(reason) => Err(ServeError::Trial { path, reason }),
+        Asked::Late(_) => Err(ServeError::Endless { path, seconds: config.trial_timeout.as_secs() }),
+    }
+}
+
+/// Logs what whoever serves the model should know.
+fn warn_of(generator: &Generator, name: &str) {
+    if let Device::Cpu { instead_of_cuda: Some(reason) } = generator.device() {
+        tracing::warn!(name, reason, "CUDA cannot be used, the CPU is");
+    }
+    if let Some(batch) = generator.hidden_batch() {
+        tracing::warn!(name, batch, "the file declares any batch size, but its graph runs with this one only");
+    }
+    let reason = match generator.dependence() {
+        None => return,
+        Some(Dependence::Chance) => "its graph draws random numbers",
+        Some(Dependence::Neighbors) => "its images depend on the others of a batch, as with BatchNorm in training mode",
+    };
+    tracing::warn!(name, reason, "a seed has no fixed image: pictures get no ETag, requests share no batch");
 }
 
 impl Drop for Model {
@@ -214,12 +257,6 @@ impl Models {
         let mut slots = Vec::with_capacity(sources.len());
         for source in sources {
             let model = Model::load(engine, &source, config, metrics, true)?;
-            if !model.is_sound {
-                tracing::warn!(
-                    name = model.name,
-                    "its checksum is another one, or its values are no numbers"
-                );
-            }
             slots.push(Slot::new(source, model));
         }
         Ok(Self(slots))

@@ -123,11 +123,15 @@ impl Picture {
         output::encode(images.view(), &self.grid, self.animation, self.format.format())
     }
 
-    /// The name of the bytes that come of it: the same model draws the same picture of the same latents again.
-    pub(super) fn tag(&self, model: &Model, latents: &str) -> String {
+    /// The name of the bytes that come of it; `None` for a model that need not draw the same picture of the same latents
+    /// again.
+    pub(super) fn tag(&self, model: &Model, latents: &str) -> Option<String> {
+        if !model.is_repeatable {
+            return None;
+        }
         let version = env!("CARGO_PKG_VERSION");
         let all = format!("{version} {} {} {} {latents} {self:?}", model.digest, model.engine, model.device);
-        format!("\"{}\"", &seal::checksum(all.as_bytes())[..32])
+        Some(format!("\"{}\"", &seal::checksum(all.as_bytes())[..32]))
     }
 
     /// The answer that holds the file.
@@ -147,7 +151,8 @@ impl Picture {
 }
 
 /// 304, if the client has the picture already.
-pub(super) fn unchanged(headers: &HeaderMap, tag: &str, is_fixed: bool, app: &App) -> Option<Response> {
+pub(super) fn unchanged(headers: &HeaderMap, cache: Option<(&str, bool)>, app: &App) -> Option<Response> {
+    let (tag, is_fixed) = cache?;
     request::has(headers, tag).then(|| {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         response.headers_mut().extend(caching(tag, is_fixed, app));

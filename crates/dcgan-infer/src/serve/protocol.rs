@@ -79,7 +79,7 @@ pub(super) async fn infer(
     drop((body, reserved));
     let values = z.nrows() * model.image.iter().product::<usize>();
     let reserved = app.buffers.reserve(values * NUMBER)?;
-    let images = model.draw(z, app.config.timeout).await?;
+    let images = model.draw(z, app.config.timeout).await.map_err(ApiError::of_given_latents)?;
     blocking(move || match wants_binary {
         true => binary_response(id, &model, &images, reserved),
         false => json_response(id, &model, &images, reserved),

@@ -7,8 +7,17 @@ use std::time::{Duration, Instant};
 use ndarray::{Array2, Array4};
 use tokio::sync::oneshot;
 
-/// The images `[N, C, H, W]` of a job's latents, or what the engine said.
-pub(super) type Answer = Result<Array4<f32>, String>;
+/// The images `[N, C, H, W]` of a job's latents, all finite.
+pub(super) type Answer = Result<Array4<f32>, Failure>;
+
+/// Why a job has no images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The engine failed, as it says here.
+    Engine(String),
+    /// The image of this row has NaN or infinite values.
+    NotFinite(usize),
+}
 
 /// The latents of one request.
 #[derive(Debug)]

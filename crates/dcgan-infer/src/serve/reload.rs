@@ -1,42 +1,39 @@
 //! Models whose files change while they are served.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::error::ServeError;
 use super::model::{Model, Slot, Stamp};
 use super::{App, SharedApp};
 use crate::engine::{Engine, with_causes};
-use crate::generator::GeneratorError;
+use crate::model_file::ModelFile;
 
-/// Looks at the files from time to time, and swaps changed models in.
-pub(super) fn start(engine: Engine, app: SharedApp) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        if let Some(every) = app.config.reload {
-            watch(&engine, &app, every).await;
-        }
-    })
+/// Looks at the files of each model from time to time, and swaps changed models in, until the result is dropped. Models
+/// do not wait for each other.
+pub(super) fn start(engine: &Engine, app: &SharedApp) -> JoinSet<()> {
+    let Some(every) = app.config.reload else { return JoinSet::new() };
+    let watch = |place| watch(engine.clone(), app.clone(), place, every);
+    (0..app.models.slots().len()).map(watch).collect()
 }
 
-async fn watch(engine: &Engine, app: &SharedApp, every: Duration) {
-    let mut changes: Vec<_> = app.models.all().map(|model| Change::of(&model)).collect();
+async fn watch(engine: Engine, app: SharedApp, place: usize, every: Duration) {
+    let mut change = Change::of(&app.models.slots()[place].get());
     loop {
         tokio::time::sleep(every).await;
-        for (place, change) in changes.iter_mut().enumerate() {
-            let stamp = Stamp::of(&change.files);
-            if !change.is_over(&stamp) {
-                continue;
-            }
+        // Files are looked at and loaded off the threads that answer: a disk may take its time.
+        let looked = spawn_blocking(move || {
+            let is_over = change.is_over();
+            (change, is_over)
+        });
+        let Ok((looked, is_over)) = looked.await else { return };
+        change = looked;
+        if is_over {
             let (engine, app) = (engine.clone(), app.clone());
-            let tried = spawn_blocking(move || reload(&engine, &app, &app.models.slots()[place])).await;
-            match tried {
-                Ok(Reloaded::Served(model)) => *change = Change::of(&model),
-                Ok(Reloaded::Lacks(weights)) => change.watch(weights),
-                Ok(Reloaded::Refused) | Err(_) => {}
-            }
+            // A panic of the engine leaves the old model where it is.
+            drop(spawn_blocking(move || reload(&engine, &app, &app.models.slots()[place])).await);
         }
     }
 }
@@ -61,42 +58,32 @@ impl Change {
         Self { files, tried: stamp.clone(), seen: stamp }
     }
 
-    /// Looks at another file, too: it may come later.
-    fn watch(&mut self, file: PathBuf) {
-        if !self.files.contains(&file) {
-            self.files.push(file);
-            *self = Self::new(self.files.clone(), Stamp::of(&self.files));
+    /// Looks at the files: whether they are others than those that were tried, and as they were a look ago. Nobody writes
+    /// them any more then.
+    fn is_over(&mut self) -> bool {
+        let stamp = Stamp::of(&self.files);
+        let rests = self.seen == stamp;
+        self.seen = stamp;
+        if !rests || self.seen == self.tried || !self.seen.is_there() {
+            return false;
         }
-    }
-
-    /// Whether files are others than before, and as they were a look ago: nobody writes them any more.
-    fn is_over(&mut self, stamp: &Stamp) -> bool {
-        let rests = self.seen == *stamp;
-        self.seen = stamp.clone();
-        let is_over = rests && *stamp != self.tried && stamp.is_there();
-        if is_over {
-            self.tried = stamp.clone();
+        // The new file may name other weights, which have to rest, too.
+        let files = ModelFile::named_files(&self.files[0]);
+        if files != self.files {
+            self.seen = Stamp::of(&files);
+            self.files = files;
+            return false;
         }
-        is_over
+        self.tried = self.seen.clone();
+        true
     }
-}
-
-/// What became of a changed model.
-enum Reloaded {
-    /// It is served from now on.
-    Served(Arc<Model>),
-    /// Weights that it names are not there, or not whole.
-    Lacks(PathBuf),
-    /// It cannot be used.
-    Refused,
 }
 
 /// Loads a model anew. One that does not load, or is damaged, or gives no numbers is kept out; the old one stays.
-fn reload(engine: &Engine, app: &Arc<App>, slot: &Slot) -> Reloaded {
-    let model = Model::load(engine, &slot.source, &app.config, &app.metrics, false);
+fn reload(engine: &Engine, app: &App, slot: &Slot) {
     let (name, old) = (&slot.source.name, slot.get());
-    let (problem, reloaded) = match model {
-        Ok(model) if model.is_sound => {
+    match Model::load(engine, &slot.source, &app.config, &app.metrics, false) {
+        Ok(model) => {
             tracing::info!(
                 name,
                 old = old.digest,
@@ -105,22 +92,16 @@ fn reload(engine: &Engine, app: &Arc<App>, slot: &Slot) -> Reloaded {
             );
             app.metrics.reloaded(name, true);
             slot.replace(model);
-            return Reloaded::Served(slot.get());
         }
-        Ok(_) => ("its values are no numbers".to_owned(), Reloaded::Refused),
         Err(error) => {
-            let problem = with_causes(&error);
-            match error {
-                ServeError::Model(GeneratorError::Weights { weights, .. }) => {
-                    (problem, Reloaded::Lacks(weights))
-                }
-                _ => (problem, Reloaded::Refused),
+            if matches!(error, ServeError::Endless { .. }) {
+                app.metrics.trial_timed_out(name);
             }
+            app.metrics.reloaded(name, false);
+            let problem = with_causes(&error);
+            tracing::error!(name, problem, "the model's file changed, the old one is served on");
         }
-    };
-    app.metrics.reloaded(name, false);
-    tracing::error!(name, problem, "the model's file changed, the old one is served on");
-    reloaded
+    }
 }
 
 #[cfg(test)]
@@ -131,19 +112,35 @@ mod tests {
     fn a_file_is_loaded_once_when_it_rests() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("g.onnx");
-        let write = |text: &str| {
-            std::fs::write(&path, text).unwrap();
-            Stamp::of(std::slice::from_ref(&path))
-        };
-        let mut change = Change::new(vec![path.clone()], write("old"));
-        assert!(!change.is_over(&write("half")));
-        assert!(!change.is_over(&write("half and more")));
-        let whole = write("half and more, whole");
-        assert!(!change.is_over(&whole));
-        assert!(change.is_over(&whole));
-        assert!(!change.is_over(&whole), "it is loaded once");
-        let missing = Stamp::of(&[PathBuf::from("no such file")]);
-        assert!(!change.is_over(&missing));
-        assert!(!change.is_over(&missing), "a file that is gone is none");
+        let write = |text: &str| std::fs::write(&path, text).unwrap();
+        write("old");
+        let mut change = Change::new(vec![path.clone()], Stamp::of(std::slice::from_ref(&path)));
+        for text in ["half", "half and more", "half and more, whole"] {
+            write(text);
+            assert!(!change.is_over(), "it is being written");
+        }
+        assert!(change.is_over());
+        assert!(!change.is_over(), "it is loaded once");
+        std::fs::remove_file(&path).unwrap();
+        assert!(!change.is_over());
+        assert!(!change.is_over(), "a file that is gone is none");
+    }
+
+    /// Weights count from when the new model names them, whether the model was refused or served.
+    #[test]
+    fn weights_that_a_changed_file_names_are_looked_at_too() {
+        let strangers = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/strangers");
+        let folder = tempfile::tempdir().unwrap();
+        let (path, weights) =
+            (folder.path().join("g.onnx"), folder.path().join("dynamo_external.onnx.data"));
+        std::fs::write(&path, "old").unwrap();
+        let mut change = Change::new(vec![path.clone()], Stamp::of(std::slice::from_ref(&path)));
+        std::fs::copy(strangers.join("dynamo_external.onnx"), &path).unwrap();
+        let looks = |change: &mut Change| [(); 4].map(|()| change.is_over());
+        assert_eq!(looks(&mut change), [false, false, true, false], "it names weights, which have to rest as well");
+        for length in [1000, 17_280] {
+            std::fs::write(&weights, vec![0; length]).unwrap();
+            assert_eq!(looks(&mut change), [false, true, false, false], "{length} bytes");
+        }
     }
 }

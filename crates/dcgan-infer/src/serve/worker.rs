@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use ndarray::{Array2, Array4, ArrayView4, Axis, s};
 
 use super::metrics::ModelMetrics;
-use super::queue::{Job, Queue};
+use super::queue::{Failure, Job, Queue};
 use crate::engine::with_causes;
-use crate::generator::Generator;
+use crate::generator::{Generator, not_finite};
 
 /// A job of which images may be drawn already.
 struct Open {
@@ -57,15 +57,16 @@ impl Worker {
         }
     }
 
-    /// Opens jobs until they fill a batch; false at the end.
+    /// Opens jobs until they fill a batch, or one if its images depend on those beside them; false at the end.
     fn fill(&mut self) -> bool {
         self.open.retain(|open| !open.job.is_abandoned());
         let rows: usize = self.open.iter().map(Open::left).sum();
-        if rows >= self.max_batch {
+        let wanted = if self.generator.dependence().is_none() { self.max_batch } else { 1 };
+        if rows >= wanted {
             return true;
         }
         let delay = self.open.is_empty().then_some(self.max_delay);
-        let Some(jobs) = self.queue.take(self.max_batch - rows, delay) else { return false };
+        let Some(jobs) = self.queue.take(wanted - rows, delay) else { return false };
         let open = |job: Job| {
             self.metrics.queue_seconds.observe(job.since.elapsed().as_secs_f64());
             Open { job, images: Vec::new(), drawn: 0, in_batch: 0 }
@@ -118,8 +119,13 @@ impl Worker {
             && let Some(Open { job, images, drawn, .. }) = self.open.pop_front()
         {
             let images = Array4::from_shape_vec((drawn, channels, height, width), images);
-            // Nobody may be there to take them.
-            drop(job.reply.send(Ok(images.expect("drawn images of the model's shape"))));
+            let images = images.expect("drawn images of the model's shape");
+            let answer = match not_finite(images.view()).first() {
+                Some(row) => Err(Failure::NotFinite(*row)),
+                None => Ok(images),
+            };
+            // Nobody may be there to take it.
+            drop(job.reply.send(answer));
         }
     }
 
@@ -131,7 +137,7 @@ impl Worker {
             open.into_iter().partition(|open| open.in_batch > 0);
         self.open = others;
         for open in failed {
-            drop(open.job.reply.send(Err(problem.to_owned())));
+            drop(open.job.reply.send(Err(Failure::Engine(problem.to_owned()))));
         }
     }
 }

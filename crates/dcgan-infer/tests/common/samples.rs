@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use dcgan_core::latent::latents;
+use dcgan_infer::generator::not_finite;
 use dcgan_infer::{Engine, EngineConfig, Generator, GeneratorConfig, GeneratorError, ModelFile};
 use insta::internals::SnapshotContents;
 use insta::{Comparator, Settings};
@@ -109,6 +110,59 @@ pub fn come_from_a_fixed_batch_too(engine: &Engine) {
         assert_eq!(alone.index_axis(Axis(0), 0), image, "image {k}");
         assert!(image.iter().all(|value| value.abs() <= 1.0) && image.iter().any(|value| *value != 0.0));
     }
+}
+
+/// A batch size that only the graph holds is found by drawing; the images are those of the same weights in a graph that
+/// takes any.
+pub fn come_from_a_batch_that_only_the_graph_holds(engine: &Engine) {
+    let z = latents(0, 9, 5);
+    let expected = open(engine, &fixture("described.onnx")).sample(z.view()).unwrap();
+    for batch in [1, 4, 64, 100] {
+        let mut generator = open(engine, &fixture(&format!("baked{batch}.onnx")));
+        let found = (generator.hidden_batch(), generator.fixed_batch());
+        assert_eq!(found, (NonZeroUsize::new(batch), NonZeroUsize::new(batch)));
+        assert_eq!(generator.dependence(), None, "baked{batch}");
+        let images = generator.sample(z.view()).unwrap();
+        assert_eq!(images.dim(), (9, 3, 2, 2));
+        let difference = (&images - &expected).iter().fold(0f32, |most, d| most.max(d.abs()));
+        assert!(difference <= 1e-6, "baked{batch}: off by {difference}");
+    }
+    for name in ["described.onnx", "fixed_batch.onnx"] {
+        assert_eq!(open(engine, &fixture(name)).hidden_batch(), None, "{name}");
+    }
+}
+
+/// What else than its latent an image depends on is found by drawing, in the models that the engine runs.
+pub fn tell_what_else_they_depend_on(engine: &Engine, refused: &[&str]) {
+    use dcgan_infer::generator::Dependence::{Chance, Neighbors};
+    for (name, expected) in [
+        ("noise.onnx", Some(Chance)),
+        ("centered.onnx", Some(Neighbors)),
+        ("training.onnx", Some(Neighbors)),
+        ("described.onnx", None),
+        ("fixed_batch.onnx", None),
+        ("strangers/half.onnx", None),
+        ("strangers/dynamo_bytes_nhwc.onnx", None),
+        ("strangers/to_255.onnx", None),
+    ] {
+        match Generator::open(engine, &fixture(name)) {
+            Ok(generator) => assert_eq!(generator.dependence(), expected, "{name}"),
+            Err(error) => assert!(refused.contains(&name), "{name}: {:#}", anyhow::Error::new(error)),
+        }
+    }
+}
+
+/// A model that gives NaN is refused; one that overflows at extreme latents is not, and the rows are told.
+pub fn are_finite(engine: &Engine) {
+    let error = Generator::open(engine, &fixture("nan.onnx")).unwrap_err();
+    assert!(matches!(error, GeneratorError::NotFinite { .. }), "{error}");
+    assert!(error.to_string().contains("nan.onnx gives NaN or infinite values for ordinary latents"), "{error}");
+    let mut generator = open(engine, &fixture("overflow.onnx"));
+    let mut z = latents(0, 4, 5);
+    assert_eq!(not_finite(generator.sample(z.view()).unwrap().view()), [0usize; 0]);
+    z.row_mut(1).fill(3e38);
+    z.row_mut(3).fill(-3e38);
+    assert_eq!(not_finite(generator.sample(z.view()).unwrap().view()), [1, 3]);
 }
 
 /// Models of another form are refused with what they have.
