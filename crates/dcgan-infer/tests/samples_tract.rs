@@ -42,8 +42,8 @@ fn come_from_a_fixed_batch_too() {
 }
 
 #[test]
-fn come_from_a_batch_that_only_the_graph_holds() {
-    samples::come_from_a_batch_that_only_the_graph_holds(&ENGINE);
+fn do_not_come_from_a_batch_that_only_the_graph_holds() {
+    samples::do_not_come_from_a_batch_that_only_the_graph_holds(&ENGINE);
 }
 
 #[test]

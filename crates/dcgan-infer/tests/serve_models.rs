@@ -85,8 +85,7 @@ fn a_model_that_never_finishes_is_kept_out_and_holds_up_no_other() {
         let served = if name == "a" { &first } else { &second };
         format!("{name}={}", served.path().display())
     });
-    let server =
-        Server::start_with(&["--model", &named[0], "--model", &named[1], "--trial-timeout", "20"]);
+    let server = Server::start_with(&["--model", &named[0], "--model", &named[1], "--trial-timeout", "20"]);
     let image = server.get("/v1/images?model=a&seed=3");
     first.replace(&fixture("endless.onnx"));
     thread::sleep(Duration::from_secs(3));
@@ -110,7 +109,9 @@ fn a_server_that_is_told_to_stop_ends_the_trial_of_a_model() {
     let trials = || {
         let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-        lines.filter(|line| String::from_utf8_lossy(line).contains(&format!("--trial\0--model\0{path}"))).count()
+        lines
+            .filter(|line| String::from_utf8_lossy(line).contains(&format!("--trial\0--model\0{path}")))
+            .count()
     };
     served.replace(&fixture("endless.onnx"));
     while trials() == 0 {
@@ -173,7 +174,10 @@ fn images_that_depend_on_more_than_their_latent_get_no_tag_and_share_no_batch() 
             assert_eq!(response.body == alone.body, name != "noise.onnx", "{name} {seed}");
         }
         let log = log(server);
-        assert!(log.contains(reason) && log.contains("pictures get no ETag, requests share no batch"), "{log}");
+        assert!(
+            log.contains(reason) && log.contains("pictures get no ETag, requests share no batch"),
+            "{log}"
+        );
     }
 }
 
@@ -218,9 +222,7 @@ fn latents_that_make_values_infinite_are_told_by_their_row() {
     let server = serve("overflow.onnx", &["--max-delay-us", "300000"]);
     let (good, bad) = ([0.5f32; 5], [3e38f32; 5]);
     let rows = json!({ "latents": [good, bad] });
-    let input = |data: Value| {
-        json!({ "inputs": [{ "name": "z", "datatype": "FP32", "shape": [2, 5], "data": data }] })
-    };
+    let input = |data: Value| json!({ "inputs": [{ "name": "z", "datatype": "FP32", "shape": [2, 5], "data": data }] });
     let flat = input(json!([good, bad].concat()));
     let mut binary = input(json!(null));
     let tensor = &mut binary["inputs"][0];
@@ -241,7 +243,10 @@ fn latents_that_make_values_infinite_are_told_by_their_row() {
         ];
         for response in refused {
             let message = response.join().unwrap().error(400);
-            assert!(message.contains("latents: the model gives NaN or infinite values for row 1: "), "{message}");
+            assert!(
+                message.contains("latents: the model gives NaN or infinite values for row 1: "),
+                "{message}"
+            );
         }
         assert_eq!(neighbor.join().unwrap().status, 200);
     });

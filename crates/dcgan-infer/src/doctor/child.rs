@@ -48,11 +48,7 @@ pub(crate) fn ask<T: DeserializeOwned>(program: &Path, timeout: Duration, probe:
 }
 
 /// How the process ended (`None` if it had to be killed), and what it wrote to stdout and stderr.
-fn run(
-    program: &Path,
-    timeout: Duration,
-    probe: &Probe,
-) -> io::Result<(Option<ExitStatus>, String, String)> {
+fn run(program: &Path, timeout: Duration, probe: &Probe) -> io::Result<(Option<ExitStatus>, String, String)> {
     let mut command = Command::new(program);
     command.args(probe.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;

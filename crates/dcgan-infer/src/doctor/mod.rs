@@ -73,7 +73,9 @@ fn examine_place(config: &DoctorConfig, candidate: &Candidate) -> PlaceReport {
     let path = Some(candidate.path.display().to_string());
     let report = PlaceReport { path, ..PlaceReport::empty(candidate.place) };
     match child::ask(&config.program, config.timeout, &Probe::Library(candidate.clone())) {
-        Asked::Died(reason) | Asked::Late(reason) => PlaceReport { status: PlaceStatus::Crashes, reason: Some(reason), ..report },
+        Asked::Died(reason) | Asked::Late(reason) => {
+            PlaceReport { status: PlaceStatus::Crashes, reason: Some(reason), ..report }
+        }
         Asked::Answered(LibraryAnswer::Refused { status, reason, version, api_level }) => {
             PlaceReport { status, reason: Some(reason), version, api_level, ..report }
         }

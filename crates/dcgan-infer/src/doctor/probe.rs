@@ -110,7 +110,8 @@ impl TrialProbe {
             DeviceChoice::Cuda => "cuda",
         };
         let GeneratorConfig { latent_size, output, layout, value_range } = &self.about;
-        let mut arguments: Vec<OsString> = vec!["--trial".into(), "--model".into(), self.model.clone().into()];
+        let mut arguments: Vec<OsString> =
+            vec!["--trial".into(), "--model".into(), self.model.clone().into()];
         let mut add = |flag: &str, value: Option<String>| {
             arguments.extend(value.map(|value| format!("{flag}={value}").into()));
         };
@@ -131,7 +132,9 @@ impl TrialProbe {
         };
         (engine.device, engine.threads) = (self.device, self.threads);
         let file = ModelFile::read(&self.model);
-        file.and_then(|file| Generator::new(&engine, file, &self.about)).err().map(|error| with_causes(&error))
+        file.and_then(|file| Generator::new(&engine, file, &self.about))
+            .err()
+            .map(|error| with_causes(&error))
     }
 }
 

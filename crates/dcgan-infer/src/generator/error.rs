@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use dcgan_core::memory::OutOfMemory;
 
-use super::refusal;
+use super::{refusal, reshape};
+use crate::engine::with_causes;
+use crate::model_file::ModelFile;
 
 /// A generator could not be opened or run.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,21 @@ pub enum GeneratorError {
         advice: String,
         /// What the engine said.
         source: ort::Error,
+    },
+    /// The engine needs to know each size when it loads a model, and the graph holds one batch size.
+    #[error(
+        "{engine} cannot run {}: its input declares any batch size, but a Reshape in its graph holds a batch of {batch}; \
+         ONNX Runtime draws in such batches, `dcgan-infer install` fetches it; or export the model with view(-1, ...) in \
+         place of the number",
+        path.display()
+    )]
+    Batch {
+        /// The file.
+        path: PathBuf,
+        /// The engine's name.
+        engine: String,
+        /// The batch size.
+        batch: usize,
     },
     /// The GPU cannot be used.
     #[error(
@@ -139,4 +156,19 @@ pub enum GeneratorError {
         /// What was asked for.
         source: OutOfMemory,
     },
+}
+
+impl GeneratorError {
+    /// The same, or [`Batch`](Self::Batch) where the engine refuses a Reshape to a constant batch size.
+    pub(super) fn of_reshape(self, file: &ModelFile) -> Self {
+        match self {
+            Self::Model { path, engine, advice, source } if with_causes(&source).contains("Reshape") => {
+                match reshape::batch(file.bytes()) {
+                    Some(batch) => Self::Batch { path, engine, batch },
+                    None => Self::Model { path, engine, advice, source },
+                }
+            }
+            other => other,
+        }
+    }
 }

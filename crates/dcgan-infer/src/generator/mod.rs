@@ -17,6 +17,7 @@ pub(crate) mod layout;
 mod parallel;
 mod range;
 pub(crate) mod refusal;
+mod reshape;
 pub(crate) mod session;
 pub(crate) mod tensor;
 mod trial;
@@ -129,7 +130,8 @@ impl Generator {
         config: &GeneratorConfig,
         sessions: NonZeroUsize,
     ) -> Result<Self, GeneratorError> {
-        let (mut sessions, device) = start_sessions(engine, &file, sessions)?;
+        let (mut sessions, device) =
+            start_sessions(engine, &file, sessions).map_err(|error| error.of_reshape(&file))?;
         let mut input = Input::of(&sessions[0], &file, config).map_err(|problem| problem.of(&file))?;
         let output = Output::of(&sessions[0], config).map_err(|problem| problem.of(&file))?;
         let layout = |shape| interface::layout(shape, config).map_err(|problem| problem.of(&file));
@@ -320,7 +322,9 @@ fn other_shape(rows: usize, found: &[usize], image: Option<[usize; 3]>) -> ort::
         Some([a, b, c]) => format!("{:?}", [rows, a, b, c]),
         None => format!("a batch of {rows}"),
     };
-    ort::Error::new(format!("for {rows} latents it returned a tensor of shape {found:?}, expected {expected}"))
+    ort::Error::new(format!(
+        "for {rows} latents it returned a tensor of shape {found:?}, expected {expected}"
+    ))
 }
 
 /// The places of the images `[N, C, H, W]` that have NaN or infinite values.

@@ -79,7 +79,11 @@ pub(super) fn run(
         shape: [1, 2, 3].map(|axis| alone.shape()[axis]),
         hidden_batch: draws.input.fixed_batch.filter(|_| input.fixed_batch.is_none()),
         dependence,
-        is_finite: [Some(alone), Some(beside), pair].iter().flatten().flatten().all(|value| value.is_finite()),
+        is_finite: [Some(alone), Some(beside), pair]
+            .iter()
+            .flatten()
+            .flatten()
+            .all(|value| value.is_finite()),
     })
 }
 
@@ -171,7 +175,8 @@ mod tests {
 
     #[test]
     fn numbers_of_the_message_are_tried_first_and_each_once() {
-        let said = "reshape_helper.h:91: Input shape:{1,64}, requested shape:{100,4,4,4} 99999999999999999999 5000";
+        let said =
+            "reshape_helper.h:91: Input shape:{1,64}, requested shape:{100,4,4,4} 99999999999999999999 5000";
         let found = candidates(said);
         assert_eq!(found[..5], [91, 1, 64, 100, 4]);
         assert_eq!(found.iter().collect::<HashSet<_>>().len(), found.len());

@@ -63,7 +63,10 @@ impl Model {
         let stamp = Stamp::of(&files);
         let digest = digest(&file, &source.about)?;
         if file.is_changed() {
-            tracing::warn!(name = source.name, "the file does not have the checksum that it was exported with");
+            tracing::warn!(
+                name = source.name,
+                "the file does not have the checksum that it was exported with"
+            );
         }
         let is_unchanged = || match stamp.begins_with(&before) && Stamp::of(&files) == stamp {
             true => Ok(()),
@@ -159,12 +162,18 @@ fn warn_of(generator: &Generator, name: &str) {
         tracing::warn!(name, reason, "CUDA cannot be used, the CPU is");
     }
     if let Some(batch) = generator.hidden_batch() {
-        tracing::warn!(name, batch, "the file declares any batch size, but its graph runs with this one only");
+        tracing::warn!(
+            name,
+            batch,
+            "the file declares any batch size, but its graph runs with this one only"
+        );
     }
     let reason = match generator.dependence() {
         None => return,
         Some(Dependence::Chance) => "its graph draws random numbers",
-        Some(Dependence::Neighbors) => "its images depend on the others of a batch, as with BatchNorm in training mode",
+        Some(Dependence::Neighbors) => {
+            "its images depend on the others of a batch, as with BatchNorm in training mode"
+        }
     };
     tracing::warn!(name, reason, "a seed has no fixed image: pictures get no ETag, requests share no batch");
 }

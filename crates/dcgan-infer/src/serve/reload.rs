@@ -131,13 +131,16 @@ mod tests {
     fn weights_that_a_changed_file_names_are_looked_at_too() {
         let strangers = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/strangers");
         let folder = tempfile::tempdir().unwrap();
-        let (path, weights) =
-            (folder.path().join("g.onnx"), folder.path().join("dynamo_external.onnx.data"));
+        let (path, weights) = (folder.path().join("g.onnx"), folder.path().join("dynamo_external.onnx.data"));
         std::fs::write(&path, "old").unwrap();
         let mut change = Change::new(vec![path.clone()], Stamp::of(std::slice::from_ref(&path)));
         std::fs::copy(strangers.join("dynamo_external.onnx"), &path).unwrap();
         let looks = |change: &mut Change| [(); 4].map(|()| change.is_over());
-        assert_eq!(looks(&mut change), [false, false, true, false], "it names weights, which have to rest as well");
+        assert_eq!(
+            looks(&mut change),
+            [false, false, true, false],
+            "it names weights, which have to rest as well"
+        );
         for length in [1000, 17_280] {
             std::fs::write(&weights, vec![0; length]).unwrap();
             assert_eq!(looks(&mut change), [false, true, false, false], "{length} bytes");

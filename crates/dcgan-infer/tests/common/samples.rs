@@ -112,6 +112,19 @@ pub fn come_from_a_fixed_batch_too(engine: &Engine) {
     }
 }
 
+/// An engine that needs the batch size when it loads a model refuses one that only the graph holds, and names it.
+pub fn do_not_come_from_a_batch_that_only_the_graph_holds(engine: &Engine) {
+    for batch in [1, 4, 64] {
+        let error = Generator::open(engine, &fixture(&format!("baked{batch}.onnx"))).unwrap_err();
+        let part =
+            format!("baked{batch}.onnx: its input declares any batch size, but a Reshape in its graph holds");
+        assert!(
+            error.to_string().contains(&format!("{part} a batch of {batch}; ONNX Runtime draws")),
+            "{error}"
+        );
+    }
+}
+
 /// A batch size that only the graph holds is found by drawing; the images are those of the same weights in a graph that
 /// takes any.
 pub fn come_from_a_batch_that_only_the_graph_holds(engine: &Engine) {
@@ -156,7 +169,10 @@ pub fn tell_what_else_they_depend_on(engine: &Engine, refused: &[&str]) {
 pub fn are_finite(engine: &Engine) {
     let error = Generator::open(engine, &fixture("nan.onnx")).unwrap_err();
     assert!(matches!(error, GeneratorError::NotFinite { .. }), "{error}");
-    assert!(error.to_string().contains("nan.onnx gives NaN or infinite values for ordinary latents"), "{error}");
+    assert!(
+        error.to_string().contains("nan.onnx gives NaN or infinite values for ordinary latents"),
+        "{error}"
+    );
     let mut generator = open(engine, &fixture("overflow.onnx"));
     let mut z = latents(0, 4, 5);
     assert_eq!(not_finite(generator.sample(z.view()).unwrap().view()), [0usize; 0]);
