@@ -50,9 +50,9 @@ fn no_limit_ends_in_an_abort() {
     fs::copy(model(), sandbox.path("g.onnx")).unwrap();
     for output in ["grid.png", "grid.webp", "images.npz"] {
         let mut outcomes = Vec::new();
-        for mebibytes in [80, 90, 100, 120, 160, 400] {
+        for mebibytes in [80, 100, 140, 180, 220, 600] {
             let mut command = limited(&sandbox, mebibytes);
-            let flags = ["--engine", "tract", "--threads", "2", "--model", "g.onnx", "--num-images", "4000"];
+            let flags = ["--engine", "tract", "--threads", "2", "--model", "g.onnx", "--num-images", "3000"];
             let run = command.args(flags).args(["--output", output]).output().unwrap();
             let said = String::from_utf8_lossy(&run.stderr);
             let code = run.status.code();

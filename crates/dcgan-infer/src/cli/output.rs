@@ -17,6 +17,8 @@ use super::say;
 const MAX_PIXELS: usize = 1 << 28;
 /// Memory of a picture while it is encoded, in pictures: itself, the encoder's copy, and the file twice where that grows.
 const ENCODING: usize = 4;
+/// Bytes a pixel that WebP's encoder needs besides: it takes colours, and copies them with an alpha channel.
+const WEBP_ENCODING: usize = 24;
 
 #[derive(Debug, Args)]
 pub struct OutputArgs {
@@ -184,6 +186,10 @@ impl Images {
             }
             (Target::Folder(..), _) => picture(1)?.checked_mul(ENCODING)?,
             _ if is_animation => picture(1)?.checked_mul(self.count)?.checked_mul(ENCODING)?,
+            (_, Format::WebP) => {
+                let pixels = layout.pixels(self.count, [height, width])?;
+                picture(self.count)?.checked_add(pixels.checked_mul(WEBP_ENCODING)?)?
+            }
             _ => picture(self.count)?.checked_mul(ENCODING)?,
         };
         latents.checked_add(images)?.checked_add(file)
