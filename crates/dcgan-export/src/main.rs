@@ -167,11 +167,12 @@ fn verified(args: &ExportArgs, file: &mut File, network: &Network) -> anyhow::Re
 
 /// The line on what a state dict does not hold.
 fn assumed(path: &Path, assumptions: &str) -> String {
-    format!(
+    let line = format!(
         "{} is a state dict, which does not hold all settings; assuming {assumptions}; change the eps with \
-         --batchnorm-eps, ReLU and LeakyReLU with --leaky-slope\n",
+         --batchnorm-eps, ReLU and LeakyReLU with --leaky-slope",
         path.display()
-    )
+    );
+    escaped(&line).into_owned() + "\n"
 }
 
 fn summary(arch: &str, config: &ExportConfig, model: &ModelProto) -> String {
