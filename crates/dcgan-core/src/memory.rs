@@ -109,8 +109,8 @@ pub fn try_zeroed<T: Clone + Default>(
     }
 }
 
-/// The limit of `ulimit -v`, if there is one. Only Linux tells.
-fn address_space() -> Option<u64> {
+/// The process's limit of address space in bytes (`ulimit -v`), if there is one. Only Linux tells.
+pub fn address_space() -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
     line.split_whitespace().next()?.parse().ok()

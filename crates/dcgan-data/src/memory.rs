@@ -1,7 +1,8 @@
 //! Memory for decoding, asked for before it is needed: an allocation that fails inside a decoder ends the program.
 
-use std::fs;
 use std::sync::{Condvar, Mutex, PoisonError};
+
+use dcgan_core::memory::address_space;
 
 /// What pictures that are decoded at the same time may take together; one that takes more is decoded alone.
 const AT_ONCE: u64 = 512 << 20;
@@ -74,13 +75,6 @@ fn can_be_had(blocks: &[u64]) -> bool {
         taken.push(block);
         is_there
     })
-}
-
-/// The soft limit of address space, as Linux tells it.
-fn address_space() -> Option<u64> {
-    let limits = fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
