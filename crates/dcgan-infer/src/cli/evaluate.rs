@@ -223,7 +223,7 @@ impl DataArgs {
         let dataset =
             kind.open(split, &folder, side, reading, &download, &mut |event| lines.download(&event))?;
         if let Some(unread) = dataset.unread() {
-            drop(writeln!(io::stderr(), "dcgan-infer: {unread}"));
+            say::note(unread);
         }
         Ok(RealImages { dataset, kind, split, folder })
     }

@@ -123,9 +123,7 @@ pub fn open_in(
     let open = || Generator::in_sessions(engine, file, about, sessions);
     let generator = guarded(engine.name(), &model, open)?;
     note_device(generator.device());
-    for line in notes_of_draws(&generator) {
-        drop(writeln!(io::stderr(), "dcgan-infer: {line}"));
-    }
+    notes_of_draws(&generator).for_each(say::note);
     Ok(generator)
 }
 

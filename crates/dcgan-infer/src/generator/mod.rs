@@ -26,7 +26,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use dcgan_core::memory;
-use ndarray::{Array2, Array4, ArrayView2, ArrayView3, ArrayView4, ArrayViewD, ArrayViewMut4, Axis, Zip, s};
+use ndarray::{Array4, ArrayView2, ArrayView3, ArrayView4, ArrayViewD, ArrayViewMut4, Axis, Zip, s};
 use ort::session::Session;
 
 use self::interface::{Input, Output};
