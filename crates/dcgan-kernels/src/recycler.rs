@@ -220,7 +220,7 @@ mod tests {
             assert_eq!(kept(&recycler), [used as usize]);
             used.add(4 * LARGE - 1).write(7);
             recycler.dealloc(used, layout(4 * LARGE));
-            assert!(recycler.give_back() && !recycler.give_back());
+            assert!(recycler.return_unused() && !recycler.return_unused());
         }
     }
 }
