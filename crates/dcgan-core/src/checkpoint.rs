@@ -94,7 +94,7 @@ pub enum CheckpointError {
     },
     /// The file is one of `torch.save`.
     #[error(
-        "{} is a pickle of PyTorch, which only Python reads; this line makes a safetensors file of its state dict:\n\
+        "{} is a pickle of PyTorch, which only Python reads; this line makes a safetensors file of its state dict: \
          {PICKLE_TO_SAFETENSORS}",
         path.display()
     )]
