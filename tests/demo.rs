@@ -12,11 +12,11 @@ use dcgan_data::DatasetKind;
 use dcgan_export::{ExportConfig, export};
 use dcgan_infer::{Engine, EngineConfig, Generator};
 use dcgan_kernels::recycler::Recycler;
-use dcgan_train::arch::Arch;
-use dcgan_train::config::TrainConfig;
-use dcgan_train::native::Native;
-use dcgan_train::progress::Progress;
-use dcgan_train::trainer::train;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::networks::arch::Arch;
+use dcgan_train::report::progress::Progress;
+use dcgan_train::run::config::TrainConfig;
+use dcgan_train::run::train;
 use dfdx::tensor::Cpu;
 use prost::Message;
 
@@ -32,7 +32,7 @@ const SAMPLES: usize = 64;
 #[command(name = "cargo demo", max_term_width = 100)]
 struct Demo {
     /// How long to train: longer gives better shapes
-    #[arg(long, value_name = "MINUTES", default_value = "2.5", value_parser = dcgan_train::config::minutes)]
+    #[arg(long, value_name = "MINUTES", default_value = "2.5", value_parser = dcgan_train::run::config::minutes)]
     minutes: f64,
     /// Where everything goes
     #[arg(long, value_name = "DIR", default_value = "target/demo")]
@@ -93,7 +93,7 @@ The generator is {model}: every ONNX runtime takes it. Next:
         };
         say(&format!("1/3  training {} on drawn shapes for {} minutes", config.arch.name(), self.minutes))?;
         let mut progress = Progress::on_stderr(false);
-        train::<Native>(&config, &Cpu::default(), &mut |event| progress.tell(&event))
+        train::<CpuBackend>(&config, &Cpu::default(), &mut |event| progress.tell(&event))
             .context("cannot train")?;
         progress.finish();
         Ok(())

@@ -6,9 +6,9 @@ use dcgan_core::latent::latents;
 use dcgan_core::{Checkpoint, GeneratorSpec};
 use dcgan_export::{ExportConfig, export};
 use dcgan_infer::{Engine, Generator};
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
-use dcgan_train::native::Native;
-use dcgan_train::sampler::sample_checkpoint;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::networks::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::networks::sampler::sample_checkpoint;
 use dfdx::tensor::Cpu;
 use ndarray::{Array4, Axis};
 use prost::Message;
@@ -73,7 +73,7 @@ fn images(
     let (saved, exported) = (folder.path().join("g.safetensors"), folder.path().join("g.onnx"));
     checkpoint.save(&saved).expect("the checkpoint is saved");
     let latents = |spec: &GeneratorSpec| latents(0, batch, spec.latent);
-    let dfdx = sample_checkpoint::<Native>(&Cpu::default(), &saved, latents).expect("dfdx samples");
+    let dfdx = sample_checkpoint::<CpuBackend>(&Cpu::default(), &saved, latents).expect("dfdx samples");
 
     let model = export(checkpoint, &ExportConfig::default()).expect("the checkpoint is exported");
     std::fs::write(&exported, model.encode_to_vec()).expect("the model is written");

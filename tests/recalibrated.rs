@@ -6,11 +6,11 @@ use dcgan_core::description::Description;
 use dcgan_core::{Checkpoint, TrainingRecord};
 use dcgan_data::DatasetKind;
 use dcgan_export::{ExportConfig, export};
-use dcgan_train::arch::Arch;
-use dcgan_train::config::TrainConfig;
-use dcgan_train::native::Native;
-use dcgan_train::recalibrate::recalibrate_checkpoint;
-use dcgan_train::trainer::train;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::networks::arch::Arch;
+use dcgan_train::networks::recalibrate::recalibrate_checkpoint;
+use dcgan_train::run::config::TrainConfig;
+use dcgan_train::run::train;
 use dfdx::tensor::Cpu;
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ fn the_distances_of_the_old_statistics_reach_no_exported_file() {
         output_dir: folder.path().join("outputs"),
         ..TrainConfig::default()
     };
-    train::<Native>(&config, &Cpu::default(), &mut |_| ()).unwrap();
+    train::<CpuBackend>(&config, &Cpu::default(), &mut |_| ()).unwrap();
     let path = config.checkpoint_dir.join("generator_final.safetensors");
     let mut checkpoint = Checkpoint::load(&path).unwrap();
     let distances = ["kid", "kid_error", "frechet"].map(|name| (name.to_owned(), 0.25));
@@ -42,7 +42,7 @@ fn the_distances_of_the_old_statistics_reach_no_exported_file() {
     checkpoint.save(&path).unwrap();
     assert_eq!(exported(&checkpoint), checkpoint.record, "a measured checkpoint keeps its distances");
 
-    let recalibrated = recalibrate_checkpoint::<Native>(&Cpu::default(), &path, 2).unwrap();
+    let recalibrated = recalibrate_checkpoint::<CpuBackend>(&Cpu::default(), &path, 2).unwrap();
     let mut expected = TrainingRecord { measured: BTreeMap::new(), ..checkpoint.record };
     expected.options.insert("recalibrated_batches".to_owned(), 2.into());
     assert_eq!(exported(&recalibrated), expected);

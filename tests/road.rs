@@ -4,12 +4,12 @@ use dcgan_core::{Checkpoint, GeneratorSpec, latent};
 use dcgan_data::DatasetKind;
 use dcgan_export::{ExportConfig, export};
 use dcgan_infer::{Engine, Generator};
-use dcgan_train::arch::Arch;
-use dcgan_train::config::TrainConfig;
-use dcgan_train::event::Event;
-use dcgan_train::native::Native;
-use dcgan_train::sampler::sample_checkpoint;
-use dcgan_train::trainer::train;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::networks::arch::Arch;
+use dcgan_train::networks::sampler::sample_checkpoint;
+use dcgan_train::report::event::Event;
+use dcgan_train::run::config::TrainConfig;
+use dcgan_train::run::train;
 use dfdx::tensor::Cpu;
 use prost::Message;
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ pub fn from_training_to_samples(engine: &Engine) {
         Event::Saved(path) => saved.push(path),
         other => println!("{other}"),
     };
-    train::<Native>(&config, &Cpu::default(), &mut report).expect("training goes through");
+    train::<CpuBackend>(&config, &Cpu::default(), &mut report).expect("training goes through");
     assert!(saved.iter().all(|path| path.is_file()), "{saved:?}");
 
     let generator = path("checkpoints/generator_final.safetensors");
@@ -47,7 +47,7 @@ pub fn from_training_to_samples(engine: &Engine) {
     std::fs::write(path("g.onnx"), model.encode_to_vec()).expect("the model is written");
 
     let latents = |spec: &GeneratorSpec| latent::latents(11, 9, spec.latent);
-    let dfdx = sample_checkpoint::<Native>(&Cpu::default(), &generator, latents).expect("dfdx samples");
+    let dfdx = sample_checkpoint::<CpuBackend>(&Cpu::default(), &generator, latents).expect("dfdx samples");
     let mut opened = Generator::open(engine, &path("g.onnx")).expect("the model is opened");
     let z = latent::latents(11, 9, opened.latent_size());
     let onnx = opened.sample(z.view()).expect("the engine samples");

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use dcgan_core::latent::latents;
 use dcgan_export::{ExportConfig, export};
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
-use dcgan_train::native::Native;
-use dcgan_train::sampler::sample_checkpoint;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::networks::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::networks::sampler::sample_checkpoint;
 use dfdx::tensor::Cpu;
 use ndarray::{Array4, ArrayView4, Axis};
 use prost::Message;
@@ -101,7 +101,7 @@ impl ForArchitecture for Write<'_> {
         let saved = path("safetensors");
         checkpoint.save(&saved)?;
         let z = latents(0, BATCHES[BATCHES.len() - 1], A::LATENT);
-        let images = sample_checkpoint::<Native>(&Cpu::default(), &saved, |_| z.clone())?;
+        let images = sample_checkpoint::<CpuBackend>(&Cpu::default(), &saved, |_| z.clone())?;
         let (least, most) =
             images.iter().fold((0f32, 0f32), |(least, most), x| (least.min(*x), most.max(*x)));
         ensure!(least < -WIDE && most > WIDE, "{name}: dfdx's images use only {least} to {most}");

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use dcgan_core::rng::Rng;
 use dcgan_kernels::recycler::Recycler;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
 use dcgan_train::architecture;
-use dcgan_train::batch::{images_from_bytes, random_latents};
+use dcgan_train::backend::cpu::CpuBackend;
 use dcgan_train::gan::{Gan, GanConfig};
-use dcgan_train::native::Native;
+use dcgan_train::networks::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::networks::batch::{images_from_bytes, random_latents};
 use dfdx::tensor::Cpu;
 
 /// As in the binary.
@@ -54,13 +54,13 @@ impl ForArchitecture for Steps<'_> {
 /// A function that makes a step, from bytes to updated weights, and says how long it took.
 fn steps<A: Architecture>(batch: usize) -> impl FnMut() -> Duration {
     let (device, mut rng) = (Cpu::default(), Rng::new(0));
-    let mut gan = Gan::<A, Native>::new(&device, GanConfig::default(), 0).expect("a CPU does not fail");
+    let mut gan = Gan::<A, CpuBackend>::new(&device, GanConfig::default(), 0).expect("a CPU does not fail");
     let bytes: Vec<u8> = (0..batch * A::CHANNELS * A::SIDE * A::SIDE).map(|_| rng.bits() as u8).collect();
     move || {
         let start = Instant::now();
-        let real = images_from_bytes::<A, Native>(&device, &bytes).expect("a CPU does not fail");
+        let real = images_from_bytes::<A, CpuBackend>(&device, &bytes).expect("a CPU does not fail");
         let latents =
-            [(); 2].map(|()| random_latents::<A, Native>(&device, &mut rng, batch).expect("as above"));
+            [(); 2].map(|()| random_latents::<A, CpuBackend>(&device, &mut rng, batch).expect("as above"));
         gan.step(real, latents).expect("a CPU does not fail");
         start.elapsed()
     }

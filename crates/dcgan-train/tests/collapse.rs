@@ -5,13 +5,13 @@ use std::path::Path;
 
 use dcgan_core::archive::Archive;
 use dcgan_data::DatasetKind;
-use dcgan_train::arch::Arch;
-use dcgan_train::collapse::{Collapse, CollapseConfig, OnCollapse};
-use dcgan_train::config::TrainConfig;
-use dcgan_train::error::TrainError;
-use dcgan_train::event::Event;
-use dcgan_train::native::Native;
-use dcgan_train::trainer::{Outcome, train as run_in_process};
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::networks::arch::Arch;
+use dcgan_train::report::event::Event;
+use dcgan_train::run::collapse::{Collapse, CollapseConfig, OnCollapse};
+use dcgan_train::run::config::TrainConfig;
+use dcgan_train::run::error::TrainError;
+use dcgan_train::run::{Outcome, train as run_in_process};
 use dfdx::tensor::Cpu;
 use tempfile::TempDir;
 
@@ -89,7 +89,7 @@ fn config(folder: &Path, collapse: CollapseConfig, on_collapse: OnCollapse) -> T
 /// A run in this process, and its warnings.
 fn train(config: &TrainConfig) -> (Result<Outcome, TrainError>, Vec<String>) {
     let mut warnings = Vec::new();
-    let result = run_in_process::<Native>(config, &Cpu::default(), &mut |event| {
+    let result = run_in_process::<CpuBackend>(config, &Cpu::default(), &mut |event| {
         if let Event::Warning(text) = event {
             warnings.push(text);
         }

@@ -11,21 +11,21 @@ use dcgan_kernels::augment::{ImagesShape, backward, forward};
 use dcgan_kernels::batch_norm::{self, Moments, Norm};
 use dcgan_kernels::conv::{self, ConvShape, Method, Weight, WeightCache};
 use dcgan_kernels::norm;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
 use dcgan_train::architecture;
-use dcgan_train::augment::{self, Policy};
-use dcgan_train::batch::{images_from_bytes, random_latents};
-use dcgan_train::cuda::augment::Changes;
-use dcgan_train::cuda::batch_norm::{self as cuda_norm, Channels};
-use dcgan_train::cuda::conv::Direction;
-use dcgan_train::cuda::launch;
-use dcgan_train::cuda::memory::{Factor, Kind, Scratch, View, ViewMut};
-use dcgan_train::cuda::{Floats, Fused, KERNELS, Machine, Product, SOURCE};
-use dcgan_train::engine::Engine;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::backend::cuda::augment::Changes;
+use dcgan_train::backend::cuda::batch_norm::{self as cuda_norm, Channels};
+use dcgan_train::backend::cuda::conv::Direction;
+use dcgan_train::backend::cuda::gpu::{Kind, View, ViewMut};
+use dcgan_train::backend::cuda::launch;
+use dcgan_train::backend::cuda::memory::{Factor, Scratch};
+use dcgan_train::backend::cuda::{CudaBackend, Floats, Gpu, KERNELS, Product, SOURCE};
+use dcgan_train::backend::operations::{Backend, DeviceScalars, RecordedLoss, Target};
+use dcgan_train::gan::augment::{self, Policy};
+use dcgan_train::gan::loss::GeneratorLoss;
 use dcgan_train::gan::{Gan, GanConfig};
-use dcgan_train::ledger::{Judged, Ledger};
-use dcgan_train::loss::{GeneratorLoss, Goal};
-use dcgan_train::native::Native;
+use dcgan_train::networks::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::networks::batch::{images_from_bytes, random_latents};
 use dfdx::prelude::*;
 use emulator::{Emulated, Emulating};
 use half::bf16;
@@ -230,8 +230,8 @@ fn images_of_bytes_are_the_cpus() {
             let device = Cpu::default();
             let count = self.0 * A::CHANNELS * A::SIDE * A::SIDE;
             let bytes: Vec<u8> = (0..count).map(|at| (at * 7919 / 13) as u8).collect();
-            let found = images_from_bytes::<A, Fused<Emulated>>(&device, &bytes).unwrap();
-            let expected = images_from_bytes::<A, Native>(&device, &bytes).unwrap();
+            let found = images_from_bytes::<A, CudaBackend<Emulated>>(&device, &bytes).unwrap();
+            let expected = images_from_bytes::<A, CpuBackend>(&device, &bytes).unwrap();
             assert_eq!(found.as_vec(), expected.as_vec(), "{name}, {} images", self.0);
         }
     }
@@ -248,37 +248,40 @@ fn losses_of_logits_are_dfdxs() {
     }
     let device = Cpu::default();
     for count in [1, 7, 300] {
-        for goal in
-            [GeneratorLoss::NonSaturating.goal(0.9), GeneratorLoss::Minimax.goal(0.9), Goal::towards(0.1)]
-        {
+        for target in [
+            GeneratorLoss::NonSaturating.target(0.9),
+            GeneratorLoss::Minimax.target(0.9),
+            Target::towards(0.1),
+        ] {
             let mut values: Vec<f32> = random(count, 1).into_iter().map(|x| 8.0 * x).collect();
             if count > 1 {
                 values[count / 2] *= 100.0;
             }
             let logits = device.tensor_from_vec(values, (Const::<1>, count));
             let (found, expected) =
-                (judged::<Fused<Emulated>>(&logits, goal), judged::<Native>(&logits, goal));
+                (judged::<CudaBackend<Emulated>>(&logits, target), judged::<CpuBackend>(&logits, target));
             for (found, expected) in found.0.iter().zip(expected.0) {
                 assert!(
                     (found - expected).abs() <= 1e-6 * expected.abs(),
-                    "{goal:?}: {found}, not {expected}"
+                    "{target:?}: {found}, not {expected}"
                 );
             }
-            assert_close(&found.1, &expected.1, 1e-5, &format!("{goal:?}, the gradient"));
+            assert_close(&found.1, &expected.1, 1e-5, &format!("{target:?}, the gradient"));
         }
     }
 }
 
 /// Loss, as a number and as a tensor, and mean probability; the gradient of the logits.
-fn judged<E: Engine<Device = Cpu>>(
+fn judged<B: Backend<Device = Cpu>>(
     logits: &Tensor<(Const<1>, usize), f32, Cpu>,
-    goal: Goal,
+    target: Target,
 ) -> ([f64; 3], Vec<f32>) {
-    let mut ledger = E::Ledger::default();
-    let Judged { loss, value, probability } = ledger.judge(logits.leaky_trace(), goal).unwrap();
+    let mut scalars = B::DeviceScalars::default();
+    let RecordedLoss { loss, value, probability } =
+        scalars.cross_entropy(logits.leaky_trace(), target).unwrap();
     let tensor = f64::from(loss.as_vec()[0]);
     let gradient = loss.backward().get(logits).as_vec();
-    let numbers = ledger.read(&Cpu::default()).unwrap();
+    let numbers = scalars.read(&Cpu::default()).unwrap();
     ([numbers.get(&value), tensor, numbers.get(&probability)], gradient)
 }
 
@@ -288,7 +291,7 @@ fn factors_in_16_bits_train_nearly_alike() {
     if !emulator::is_here() {
         return;
     }
-    let [exact, rounded] = [losses::<Fused<Emulated>>(), losses::<Fused<Halved>>()];
+    let [exact, rounded] = [losses::<CudaBackend<Emulated>>(), losses::<CudaBackend<Halved>>()];
     assert_ne!(exact, rounded);
     for (exact, rounded) in exact.iter().zip(&rounded) {
         assert!((exact - rounded).abs() <= 0.03 * exact.abs(), "{exact}, in 16 bits {rounded}");
@@ -296,14 +299,14 @@ fn factors_in_16_bits_train_nearly_alike() {
 }
 
 /// Those of both networks in six steps.
-fn losses<E: Engine<Device = Cpu>>() -> Vec<f32> {
+fn losses<B: Backend<Device = Cpu>>() -> Vec<f32> {
     architecture!(Tiny: 5 => 8 6 4 => 3);
     let (device, mut rng) = (Cpu::default(), Rng::new(9));
-    let mut gan = Gan::<Tiny, E>::new(&device, GanConfig::default(), 4).unwrap();
+    let mut gan = Gan::<Tiny, B>::new(&device, GanConfig::default(), 4).unwrap();
     let mut step = || {
         let bytes: Vec<u8> = (0..16 * 3 * 32 * 32).map(|_| rng.bits() as u8).collect();
-        let real = images_from_bytes::<Tiny, E>(&device, &bytes).unwrap();
-        let latents = [(); 2].map(|()| random_latents::<Tiny, E>(&device, &mut rng, 16).unwrap());
+        let real = images_from_bytes::<Tiny, B>(&device, &bytes).unwrap();
+        let latents = [(); 2].map(|()| random_latents::<Tiny, B>(&device, &mut rng, 16).unwrap());
         let stats = gan.step(real, latents).unwrap();
         [stats.loss_d, stats.loss_g]
     };

@@ -5,26 +5,26 @@
 
 use dcgan_core::rng::Rng;
 use dcgan_train::architecture;
-use dcgan_train::batch::{images_from_bytes, random_latents};
-use dcgan_train::cuda::Fused;
+use dcgan_train::backend::cuda::CudaBackend;
 use dcgan_train::gan::{Gan, GanConfig, StepStats};
-use dcgan_train::state::StateDict;
+use dcgan_train::networks::batch::{images_from_bytes, random_latents};
+use dcgan_train::networks::state_dict::StateDict;
 use dfdx::tensor::Cpu;
 use emulator::Emulated;
 
 mod emulator;
 
 architecture!(Tiny: 5 => 8 6 4 => 3);
-type Engine = Fused<Emulated>;
+type Backend = CudaBackend<Emulated>;
 
 /// Three steps, the last with a batch of one.
 fn train() -> ([StateDict; 2], Vec<StepStats>) {
     let (device, mut rng) = (Cpu::default(), Rng::new(9));
-    let mut gan = Gan::<Tiny, Engine>::new(&device, GanConfig::default(), 4).unwrap();
+    let mut gan = Gan::<Tiny, Backend>::new(&device, GanConfig::default(), 4).unwrap();
     let mut step = |batch: usize| {
         let bytes: Vec<u8> = (0..batch * 3 * 32 * 32).map(|_| rng.bits() as u8).collect();
-        let real = images_from_bytes::<Tiny, Engine>(&device, &bytes).unwrap();
-        let latents = [(); 2].map(|()| random_latents::<Tiny, Engine>(&device, &mut rng, batch).unwrap());
+        let real = images_from_bytes::<Tiny, Backend>(&device, &bytes).unwrap();
+        let latents = [(); 2].map(|()| random_latents::<Tiny, Backend>(&device, &mut rng, batch).unwrap());
         gan.step(real, latents).unwrap()
     };
     let stats = [5, 3, 1].map(&mut step).to_vec();

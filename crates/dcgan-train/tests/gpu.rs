@@ -7,65 +7,65 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dcgan_core::TensorData;
 use dcgan_core::rng::Rng;
-use dcgan_train::arch::{Arch, Architecture, ForArchitecture};
 use dcgan_train::architecture;
-use dcgan_train::batch::{images_from_bytes, random_latents};
-use dcgan_train::config::Precision;
-use dcgan_train::cuda::Fused;
-use dcgan_train::cuda::gpu::Gpu;
-use dcgan_train::engine::Engine;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::backend::cuda::CudaBackend;
+use dcgan_train::backend::cuda::nvidia::Nvidia;
+use dcgan_train::backend::operations::Backend;
+use dcgan_train::backend::precision::Precision;
 use dcgan_train::gan::{Gan, GanConfig, StepStats};
-use dcgan_train::native::Native;
-use dcgan_train::sampler::sample;
-use dcgan_train::state::{self, StateDict};
+use dcgan_train::networks::arch::{Arch, Architecture, ForArchitecture};
+use dcgan_train::networks::batch::{images_from_bytes, random_latents};
+use dcgan_train::networks::sampler::sample;
+use dcgan_train::networks::state_dict::{self, StateDict};
 use dfdx::tensor::{Cpu, Cuda};
 
 architecture!(Tiny: 5 => 8 6 4 => 3);
-type OnGpu = Fused<Gpu>;
+type OnGpu = CudaBackend<Nvidia>;
 
 /// The GPU, if there is one, for one test at a time.
 fn gpu() -> Option<(Cuda, MutexGuard<'static, ()>)> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let device = Gpu::start(Precision::F32);
+    let device = Nvidia::start(Precision::F32);
     let device = device.inspect_err(|reason| eprintln!("skipped: no GPU can be used ({reason})")).ok()?;
     Some((device, turn))
 }
 
 /// A step for each batch size, all of it drawn from one stream of random numbers.
-struct Run<A: Architecture, E: Engine> {
-    device: E::Device,
+struct Run<A: Architecture, B: Backend> {
+    device: B::Device,
     rng: Rng,
-    gan: Gan<A, E>,
+    gan: Gan<A, B>,
 }
 
-impl<A: Architecture, E: Engine> Run<A, E> {
-    fn start(device: E::Device) -> Self {
+impl<A: Architecture, B: Backend> Run<A, B> {
+    fn start(device: B::Device) -> Self {
         let gan = Gan::new(&device, GanConfig::default(), 4).unwrap();
         Self { device, rng: Rng::new(9), gan }
     }
 
     fn step(&mut self, batch: usize) -> StepStats {
         let real = self.images(batch);
-        let latents = [(); 2].map(|()| random_latents::<A, E>(&self.device, &mut self.rng, batch).unwrap());
+        let latents = [(); 2].map(|()| random_latents::<A, B>(&self.device, &mut self.rng, batch).unwrap());
         self.gan.step(real, latents).unwrap()
     }
 
-    fn images(&mut self, batch: usize) -> dfdx::tensor::Tensor<A::Images, f32, E::Device> {
+    fn images(&mut self, batch: usize) -> dfdx::tensor::Tensor<A::Images, f32, B::Device> {
         let count = batch * A::CHANNELS * A::SIDE * A::SIDE;
         let bytes: Vec<u8> = (0..count).map(|_| self.rng.bits() as u8).collect();
-        images_from_bytes::<A, E>(&self.device, &bytes).unwrap()
+        images_from_bytes::<A, B>(&self.device, &bytes).unwrap()
     }
 
     /// Those of both losses, of new networks.
     fn gradients(&mut self, batch: usize) -> [StateDict; 2] {
         let real = self.images(batch);
-        let latents = [(); 2].map(|()| random_latents::<A, E>(&self.device, &mut self.rng, batch).unwrap());
+        let latents = [(); 2].map(|()| random_latents::<A, B>(&self.device, &mut self.rng, batch).unwrap());
         let [for_discriminator, for_generator] = latents;
         let (mut grads, _) = self.gan.discriminator_gradients(real, for_discriminator).unwrap();
-        let discriminator = state::gradients::<E, _>(self.gan.networks().1, &mut grads).unwrap();
+        let discriminator = state_dict::gradients::<B, _>(self.gan.networks().1, &mut grads).unwrap();
         let (mut grads, _) = self.gan.generator_gradients(for_generator).unwrap();
-        [state::gradients::<E, _>(self.gan.networks().0, &mut grads).unwrap(), discriminator]
+        [state_dict::gradients::<B, _>(self.gan.networks().0, &mut grads).unwrap(), discriminator]
     }
 
     fn states(&mut self) -> [StateDict; 2] {
@@ -89,7 +89,7 @@ fn gradients_are_the_cpus_at_any_batch() {
     let Some((device, _turn)) = gpu() else { return };
     for batch in [1, 7, 128] {
         let found = Run::<Tiny, OnGpu>::start(device.clone()).gradients(batch);
-        let expected = Run::<Tiny, Native>::start(Cpu::default()).gradients(batch);
+        let expected = Run::<Tiny, CpuBackend>::start(Cpu::default()).gradients(batch);
         for (found, expected) in found.iter().zip(&expected) {
             assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
             for (name, expected) in expected {
@@ -105,7 +105,7 @@ fn gradients_are_the_cpus_at_any_batch() {
 fn ten_steps_are_the_cpus() {
     let Some((device, _turn)) = gpu() else { return };
     let (mut found, mut expected) =
-        (Run::<Tiny, OnGpu>::start(device), Run::<Tiny, Native>::start(Cpu::default()));
+        (Run::<Tiny, OnGpu>::start(device), Run::<Tiny, CpuBackend>::start(Cpu::default()));
     for batch in [16, 16, 16, 16, 7, 16, 16, 16, 16, 1] {
         let values = |StepStats { loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g }| {
             [loss_d, loss_g, d_x, d_g_z, grad_norm_d, grad_norm_g]
@@ -124,11 +124,11 @@ fn every_architecture_draws_and_learns_as_on_the_cpu() {
         type Output = ();
         fn run<A: Architecture>(self, name: &'static str) {
             let mut found = Run::<A, OnGpu>::start(self.0);
-            let mut expected = Run::<A, Native>::start(Cpu::default());
+            let mut expected = Run::<A, CpuBackend>::start(Cpu::default());
             let latents = dcgan_core::latent::latents(5, 3, A::LATENT);
             let images = sample::<A, OnGpu>(found.gan.generator(), &found.device, latents.view()).unwrap();
             let of_cpu =
-                sample::<A, Native>(expected.gan.generator(), &expected.device, latents.view()).unwrap();
+                sample::<A, CpuBackend>(expected.gan.generator(), &expected.device, latents.view()).unwrap();
             assert_close(&images, &of_cpu, 1e-4, name);
             let (found, expected) = (found.step(3), expected.step(3));
             for (found, expected) in [(found.loss_d, expected.loss_d), (found.loss_g, expected.loss_g)] {

@@ -8,10 +8,10 @@ use dcgan_core::TensorData;
 use dcgan_core::rng::Rng;
 use dcgan_core::spec::{BATCH_NORM_EPS, LEAKY_SLOPE};
 use dcgan_train::architecture;
-use dcgan_train::batch::{images_from_bytes, random_latents};
+use dcgan_train::backend::cpu::CpuBackend;
 use dcgan_train::gan::{Gan, GanConfig};
-use dcgan_train::native::Native;
-use dcgan_train::state::{self, StateDict};
+use dcgan_train::networks::batch::{images_from_bytes, random_latents};
+use dcgan_train::networks::state_dict::{self, StateDict};
 use dfdx::prelude::*;
 
 architecture!(Wide: 5 => 32 24 16 => 3);
@@ -145,17 +145,17 @@ fn check(found: &StateDict, at: &Parameters, loss: impl Fn(&Parameters) -> f64) 
 fn the_gradients_of_both_losses_are_their_slopes() {
     let (device, mut rng) = (Cpu::default(), Rng::new(1));
     let config = GanConfig::default();
-    let mut gan = Gan::<Wide, Native>::new(&device, config, 5).unwrap();
+    let mut gan = Gan::<Wide, CpuBackend>::new(&device, config, 5).unwrap();
     let bytes: Vec<u8> = (0..BATCH * 3 * 32 * 32).map(|_| rng.bits() as u8).collect();
-    let real = images_from_bytes::<Wide, Native>(&device, &bytes).unwrap();
-    let latents = random_latents::<Wide, Native>(&device, &mut rng, BATCH).unwrap();
+    let real = images_from_bytes::<Wide, CpuBackend>(&device, &bytes).unwrap();
+    let latents = random_latents::<Wide, CpuBackend>(&device, &mut rng, BATCH).unwrap();
     let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<_>>();
     let (real_values, latent_values) = (wide(real.as_vec()), wide(latents.as_vec()));
     let (generator, discriminator) =
         (parameters(&gan.generator_state()), parameters(&gan.discriminator_state()));
 
     let (mut grads, _) = gan.discriminator_gradients(real, latents.clone()).unwrap();
-    let found = state::gradients::<Native, _>(gan.networks().1, &mut grads).unwrap();
+    let found = state_dict::gradients::<CpuBackend, _>(gan.networks().1, &mut grads).unwrap();
     let fake_values = generated(&generator, &latent_values);
     check(&found, &discriminator, |discriminator| {
         judged(discriminator, &real_values, config.real_label)
@@ -163,7 +163,7 @@ fn the_gradients_of_both_losses_are_their_slopes() {
     });
 
     let (mut grads, _) = gan.generator_gradients(latents).unwrap();
-    let found = state::gradients::<Native, _>(gan.networks().0, &mut grads).unwrap();
+    let found = state_dict::gradients::<CpuBackend, _>(gan.networks().0, &mut grads).unwrap();
     check(&found, &generator, |generator| {
         judged(&discriminator, &generated(generator, &latent_values), config.real_label)
     });

@@ -8,13 +8,13 @@ use dcgan_core::latent::latents;
 use dcgan_core::metric::{Moments, RandomFeatures, Whitening, frechet, kid};
 use dcgan_core::pixels;
 use dcgan_data::DatasetKind;
-use dcgan_train::arch::Arch;
-use dcgan_train::config::TrainConfig;
-use dcgan_train::event::Event;
-use dcgan_train::measurement::Measurement;
-use dcgan_train::native::Native;
-use dcgan_train::sampler::sample_checkpoint;
-use dcgan_train::trainer::train;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::gan::measurement::Measurement;
+use dcgan_train::networks::arch::Arch;
+use dcgan_train::networks::sampler::sample_checkpoint;
+use dcgan_train::report::event::Event;
+use dcgan_train::run::config::TrainConfig;
+use dcgan_train::run::train;
 use dfdx::tensor::Cpu;
 use image::RgbImage;
 use ndarray::Array4;
@@ -56,7 +56,7 @@ fn run(config: &TrainConfig) -> Vec<(u64, Measurement, bool)> {
         Event::Warning(text) => panic!("{text}"),
         _ => {}
     };
-    train::<Native>(config, &Cpu::default(), &mut report).unwrap();
+    train::<CpuBackend>(config, &Cpu::default(), &mut report).unwrap();
     found
 }
 
@@ -64,7 +64,7 @@ fn run(config: &TrainConfig) -> Vec<(u64, Measurement, bool)> {
 fn measure(checkpoint: &Path) -> Measurement {
     let device = Cpu::default();
     let latents = |spec: &dcgan_core::GeneratorSpec| latents(0, 30, spec.latent);
-    let images = sample_checkpoint::<Native>(&device, checkpoint, latents).unwrap();
+    let images = sample_checkpoint::<CpuBackend>(&device, checkpoint, latents).unwrap();
     let real = Array4::from_shape_fn((IMAGES, 3, 32, 32), |(i, c, y, x)| {
         pixels::from_u8(picture(i).get_pixel(x as u32, y as u32).0[c])
     });
@@ -161,7 +161,7 @@ fn too_few_images_are_told_and_no_reason_to_stop() {
             warnings.push(text);
         }
     };
-    train::<Native>(&config, &Cpu::default(), &mut report).unwrap();
+    train::<CpuBackend>(&config, &Cpu::default(), &mut report).unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(
         warnings[0].contains("epoch 1") && warnings[0].contains("2 real images, at least 3"),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::ops::Range;
 
-use dcgan_train::plot::{self, LossHistory, SIZE};
+use dcgan_train::report::plot::{self, LossHistory, SIZE};
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 

@@ -6,11 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use dcgan_data::DatasetKind;
-use dcgan_train::arch::Arch;
-use dcgan_train::config::TrainConfig;
-use dcgan_train::event::Event;
-use dcgan_train::native::Native;
-use dcgan_train::trainer::train;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::networks::arch::Arch;
+use dcgan_train::report::event::Event;
+use dcgan_train::run::config::TrainConfig;
+use dcgan_train::run::train;
 use dfdx::tensor::Cpu;
 use image::RgbImage;
 use tempfile::TempDir;
@@ -97,11 +97,14 @@ fn the_plot_is_drawn_again_at_each_save() {
         Event::Step(step) => steps.push((step.step, step.steps)),
         _ => {}
     };
-    train::<Native>(&config, &Cpu::default(), &mut report).unwrap();
+    train::<CpuBackend>(&config, &Cpu::default(), &mut report).unwrap();
     assert_eq!(plots.len(), 3);
     assert!(plots[0] != plots[1] && plots[1] != plots[2]);
     for plot in plots {
-        assert_eq!(image::load_from_memory(&plot).unwrap().to_rgb8().dimensions(), dcgan_train::plot::SIZE);
+        assert_eq!(
+            image::load_from_memory(&plot).unwrap().to_rgb8().dimensions(),
+            dcgan_train::report::plot::SIZE
+        );
     }
     let expected: Vec<_> = (1..=9).map(|step| (step, 9)).collect();
     assert_eq!(steps, expected, "each step, and the last one known in advance");
@@ -130,7 +133,7 @@ fn the_end_is_known_from_the_first_step_on_whatever_is_broken() {
             steps.push((step.step, step.steps));
         }
     };
-    train::<Native>(&config, &Cpu::default(), &mut report).unwrap();
+    train::<CpuBackend>(&config, &Cpu::default(), &mut report).unwrap();
     assert_eq!(steps, [(1, 6), (2, 6), (3, 6), (4, 6), (5, 6), (6, 6)]);
 }
 
@@ -164,5 +167,5 @@ fn a_run_that_is_killed_keeps_the_last_plot() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(image::open(plot).unwrap().to_rgb8().dimensions(), dcgan_train::plot::SIZE);
+    assert_eq!(image::open(plot).unwrap().to_rgb8().dimensions(), dcgan_train::report::plot::SIZE);
 }

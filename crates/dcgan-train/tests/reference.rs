@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 
 use dcgan_core::spec::NetworkSpec;
 use dcgan_core::{DiscriminatorSpec, TensorData};
-use dcgan_train::arch::Architecture;
+use dcgan_train::backend::cpu::CpuBackend;
 #[cfg(any(target_os = "linux", feature = "cuda"))]
-use dcgan_train::cuda::Fused;
-use dcgan_train::engine::{Array, Engine};
+use dcgan_train::backend::cuda::CudaBackend;
+use dcgan_train::backend::operations::{Array, Backend};
+use dcgan_train::backend::reference::ReferenceBackend;
 use dcgan_train::gan::{Gan, GanConfig, StepStats};
-use dcgan_train::native::Native;
-use dcgan_train::portable::Portable;
-use dcgan_train::sampler::sample;
-use dcgan_train::state;
+use dcgan_train::networks::arch::Architecture;
+use dcgan_train::networks::sampler::sample;
+use dcgan_train::networks::state_dict;
 use dfdx::tensor::Cpu;
 #[cfg(target_os = "linux")]
 use emulator::Emulated;
@@ -26,14 +26,14 @@ use pytorch::{Reference, Tiny, compare};
 
 const STEPS: usize = 10;
 
-struct Run<E: Engine> {
+struct Run<B: Backend> {
     reference: Reference,
-    device: E::Device,
-    gan: Gan<Tiny, E>,
+    device: B::Device,
+    gan: Gan<Tiny, B>,
 }
 
-impl<E: Engine> Run<E> {
-    fn start(device: E::Device) -> Self {
+impl<B: Backend> Run<B> {
+    fn start(device: B::Device) -> Self {
         let reference = Reference::load("reference");
         let (g, d) = (reference.state("start.g."), reference.state("start.d."));
         let gan = Gan::from_state_dicts(&device, GanConfig::default(), &g, &d).unwrap();
@@ -41,20 +41,20 @@ impl<E: Engine> Run<E> {
     }
 
     /// The discriminator's or the generator's latents of a step.
-    fn latents(&self, step: usize, which: usize) -> Array<<Tiny as Architecture>::Latents, E> {
-        self.reference.latent_tensor::<E>(&self.device, 2 * step + which)
+    fn latents(&self, step: usize, which: usize) -> Array<<Tiny as Architecture>::Latents, B> {
+        self.reference.latent_tensor::<B>(&self.device, 2 * step + which)
     }
 
     fn step(&mut self, step: usize) -> StepStats {
-        let real = self.reference.reals::<E>(&self.device, step, STEPS);
+        let real = self.reference.reals::<B>(&self.device, step, STEPS);
         let latents = [self.latents(step, 0), self.latents(step, 1)];
         self.gan.step(real, latents).unwrap()
     }
 }
 
 /// Ten steps of Adam multiply what another order of sums changes: `of_samples` is how far their values may be off.
-fn losses_are_pytorchs<E: Engine>(device: E::Device, of_samples: f32) {
-    let mut run = Run::<E>::start(device);
+fn losses_are_pytorchs<B: Backend>(device: B::Device, of_samples: f32) {
+    let mut run = Run::<B>::start(device);
     for step in 0..STEPS {
         let StepStats { loss_d, loss_g, d_x, d_g_z, .. } = run.step(step);
         let expected = run.reference.f32("losses").index_axis(ndarray::Axis(0), step).to_owned();
@@ -67,33 +67,33 @@ fn losses_are_pytorchs<E: Engine>(device: E::Device, of_samples: f32) {
     compare(&run.gan.generator_state(), &run.reference.state("end.g."), 1e-4);
     compare(&run.gan.discriminator_state(), &run.reference.state("end.d."), 1e-4);
     let samples =
-        sample::<Tiny, E>(run.gan.generator(), &run.device, run.reference.latents(0).view()).unwrap();
+        sample::<Tiny, B>(run.gan.generator(), &run.device, run.reference.latents(0).view()).unwrap();
     let expected: &ArrayD<f32> = run.reference.f32("samples");
     let expected: Array4<f32> = expected.clone().into_dimensionality().unwrap();
     let error = (&samples - &expected).iter().fold(0.0f32, |most, value| most.max(value.abs()));
     assert!(error < of_samples, "samples are off by {error}");
 }
 
-fn gradients_are_pytorchs<E: Engine>(device: E::Device) {
-    let mut run = Run::<E>::start(device.clone());
-    let real = run.reference.reals::<E>(&run.device, 0, STEPS);
+fn gradients_are_pytorchs<B: Backend>(device: B::Device) {
+    let mut run = Run::<B>::start(device.clone());
+    let real = run.reference.reals::<B>(&run.device, 0, STEPS);
     let latents = run.latents(0, 0);
     let (mut grads, _) = run.gan.discriminator_gradients(real, latents).unwrap();
-    let found = state::gradients::<E, _>(run.gan.networks().1, &mut grads).unwrap();
+    let found = state_dict::gradients::<B, _>(run.gan.networks().1, &mut grads).unwrap();
     compare(&found, &run.reference.state("grad.d."), 1e-4);
 
     // The generator's gradients come after the discriminator's update.
-    let mut run = Run::<E>::start(device);
+    let mut run = Run::<B>::start(device);
     run.step_discriminator();
     let latents = run.latents(0, 1);
     let (mut grads, _) = run.gan.generator_gradients(latents).unwrap();
-    let found = state::gradients::<E, _>(run.gan.networks().0, &mut grads).unwrap();
+    let found = state_dict::gradients::<B, _>(run.gan.networks().0, &mut grads).unwrap();
     compare(&found, &run.reference.state("grad.g."), 1e-4);
 }
 
-impl<E: Engine> Run<E> {
+impl<B: Backend> Run<B> {
     fn step_discriminator(&mut self) {
-        let real = self.reference.reals::<E>(&self.device, 0, STEPS);
+        let real = self.reference.reals::<B>(&self.device, 0, STEPS);
         let latents = self.latents(0, 0);
         self.gan.step_discriminator(real, latents).unwrap();
     }
@@ -101,19 +101,19 @@ impl<E: Engine> Run<E> {
 
 #[test]
 fn the_native_engine_trains_as_pytorch() {
-    losses_are_pytorchs::<Native>(Cpu::default(), 1e-4);
+    losses_are_pytorchs::<CpuBackend>(Cpu::default(), 1e-4);
 }
 
 #[test]
 fn the_portable_engine_trains_as_pytorch() {
-    losses_are_pytorchs::<Portable<Cpu>>(Cpu::default(), 1e-4);
+    losses_are_pytorchs::<ReferenceBackend<Cpu>>(Cpu::default(), 1e-4);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn the_cuda_engine_trains_as_pytorch() {
     if emulator::is_here() {
-        losses_are_pytorchs::<Fused<Emulated>>(Cpu::default(), 1e-4);
+        losses_are_pytorchs::<CudaBackend<Emulated>>(Cpu::default(), 1e-4);
     }
 }
 
@@ -121,20 +121,20 @@ fn the_cuda_engine_trains_as_pytorch() {
 #[test]
 fn the_cuda_engine_has_pytorchs_gradients() {
     if emulator::is_here() {
-        gradients_are_pytorchs::<Fused<Emulated>>(Cpu::default());
+        gradients_are_pytorchs::<CudaBackend<Emulated>>(Cpu::default());
     }
 }
 
 #[cfg(feature = "cuda")]
 #[test]
 fn the_gpu_trains_as_pytorch_and_has_its_gradients() {
-    use dcgan_train::config::Precision;
-    use dcgan_train::cuda::gpu::Gpu;
+    use dcgan_train::backend::cuda::nvidia::Nvidia;
+    use dcgan_train::backend::precision::Precision;
 
-    match Gpu::start(Precision::F32) {
+    match Nvidia::start(Precision::F32) {
         Ok(device) => {
-            losses_are_pytorchs::<Fused<Gpu>>(device.clone(), 1e-3);
-            gradients_are_pytorchs::<Fused<Gpu>>(device);
+            losses_are_pytorchs::<CudaBackend<Nvidia>>(device.clone(), 1e-3);
+            gradients_are_pytorchs::<CudaBackend<Nvidia>>(device);
         }
         Err(reason) => eprintln!("skipped: no GPU can be used ({reason})"),
     }
@@ -142,19 +142,19 @@ fn the_gpu_trains_as_pytorch_and_has_its_gradients() {
 
 #[test]
 fn the_native_engine_has_pytorchs_gradients() {
-    gradients_are_pytorchs::<Native>(Cpu::default());
+    gradients_are_pytorchs::<CpuBackend>(Cpu::default());
 }
 
 #[test]
 fn the_portable_engine_has_pytorchs_gradients() {
-    gradients_are_pytorchs::<Portable<Cpu>>(Cpu::default());
+    gradients_are_pytorchs::<ReferenceBackend<Cpu>>(Cpu::default());
 }
 
 #[test]
 fn the_state_dict_has_the_names_and_shapes_of_the_spec() {
     let new = |spectral_norm| {
         let config = GanConfig { spectral_norm, ..GanConfig::default() };
-        Gan::<Tiny, Native>::new(&Cpu::default(), config, 0).unwrap()
+        Gan::<Tiny, CpuBackend>::new(&Cpu::default(), config, 0).unwrap()
     };
     let spec = |spectral_norm| {
         NetworkSpec::Discriminator(DiscriminatorSpec { spectral_norm, ..Tiny::discriminator("t") })

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use dcgan_train::tensorboard::EventFile;
+use dcgan_train::report::tensorboard::EventFile;
 use image::{DynamicImage, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -130,13 +130,13 @@ fn add_value(event: &mut Event, value: &[u8]) {
             }
             (4, Field::Bytes(image)) => {
                 let parts = fields(image);
-                let number = |wanted: u64| {
+                let number = |requires_grad: u64| {
                     parts.iter().find_map(|(number, field)| match field {
-                        Field::Number(value) if *number == wanted => Some(*value),
+                        Field::Number(value) if *number == requires_grad => Some(*value),
                         _ => None,
                     })
                 };
-                let size = [1, 2, 3].map(|wanted| number(wanted).unwrap());
+                let size = [1, 2, 3].map(|requires_grad| number(requires_grad).unwrap());
                 let Some((4, Field::Bytes(png))) = parts.last() else { panic!("the image's bytes") };
                 event.images.insert(tag.clone(), (size, png.to_vec()));
             }

@@ -9,8 +9,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use dcgan_train::cuda::memory::{Kind, View, ViewMut};
-use dcgan_train::cuda::{ColumnMajor, Floats, Launch, Machine, MachineResult, Product};
+use dcgan_train::backend::cuda::gpu::{Kind, View, ViewMut};
+use dcgan_train::backend::cuda::{ColumnMajor, Floats, Gpu, GpuResult, Launch, Product};
 use dfdx::tensor::{Cpu, CpuError};
 use half::bf16;
 use libloading::Library;
@@ -66,7 +66,7 @@ fn build() -> Option<Mutex<Library>> {
     Some(Mutex::new(unsafe { Library::new(&path) }.unwrap()))
 }
 
-impl<const BF16: bool> Machine for Emulating<BF16> {
+impl<const BF16: bool> Gpu for Emulating<BF16> {
     type Device = Cpu;
 
     fn address(floats: &Floats<Self>) -> u64 {
@@ -80,11 +80,11 @@ impl<const BF16: bool> Machine for Emulating<BF16> {
     type Memory = Vec<u64>;
 
     /// What stands there is no number.
-    fn allocate(_: &Cpu, bytes: usize) -> MachineResult<Self::Memory, Self> {
+    fn allocate(_: &Cpu, bytes: usize) -> GpuResult<Self::Memory, Self> {
         Ok(vec![u64::MAX; bytes.div_ceil(8)])
     }
 
-    fn upload(_: &Cpu, bytes: &[u8]) -> MachineResult<Self::Memory, Self> {
+    fn upload(_: &Cpu, bytes: &[u8]) -> GpuResult<Self::Memory, Self> {
         let words = bytes.chunks(8).map(|bytes| {
             let mut word = [0; 8];
             word[..bytes.len()].copy_from_slice(bytes);
@@ -101,7 +101,7 @@ impl<const BF16: bool> Machine for Emulating<BF16> {
         if BF16 { Kind::Bf16 } else { Kind::F32 }
     }
 
-    unsafe fn launch(_: &Cpu, launch: &Launch) -> MachineResult<(), Self> {
+    unsafe fn launch(_: &Cpu, launch: &Launch) -> GpuResult<(), Self> {
         let library = LIBRARY.get_or_init(build).as_ref().expect("tests ask first").lock().unwrap();
         let name = CString::new(launch.kernel).unwrap();
         let backwards = BACKWARDS.load(Ordering::Relaxed);

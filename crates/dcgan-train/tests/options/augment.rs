@@ -1,10 +1,10 @@
 //! The changes to images alone.
 
 use dcgan_kernels::augment::Transform;
-use dcgan_train::augment::Policy;
-use dcgan_train::engine::Engine;
-use dcgan_train::native::Native;
-use dcgan_train::portable::Portable;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::backend::operations::Backend;
+use dcgan_train::backend::reference::ReferenceBackend;
+use dcgan_train::gan::augment::Policy;
 use dfdx::prelude::*;
 
 use crate::changes;
@@ -22,7 +22,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).fold(0.0, |most, (a, b)| most.max((a - b).abs()))
 }
 
-fn augmentation_is_pytorchs<E: Engine<Device = Cpu>>() {
+fn augmentation_is_pytorchs<B: Backend<Device = Cpu>>() {
     let file = Reference::load("options_reference");
     for policy in ["color", "translation", "cutout", "color,translation,cutout"] {
         let Policy { color, translation, cutout } = policy.parse().unwrap();
@@ -39,7 +39,7 @@ fn augmentation_is_pytorchs<E: Engine<Device = Cpu>>() {
         }
         let (x, direction) = (images(&file, "operation.x"), images(&file, "operation.direction"));
         let loss = |x: Tensor<_, f32, Cpu, _>| {
-            let y = E::augment(x, &all).unwrap();
+            let y = B::augment(x, &all).unwrap();
             let values = y.as_vec();
             ((y * direction.clone()).sum::<Rank0, Axes4<0, 1, 2, 3>>(), values)
         };
@@ -55,8 +55,8 @@ fn augmentation_is_pytorchs<E: Engine<Device = Cpu>>() {
 
 #[test]
 fn images_are_changed_as_pytorch_does_and_gradients_go_back() {
-    augmentation_is_pytorchs::<Native>();
-    augmentation_is_pytorchs::<Portable<Cpu>>();
+    augmentation_is_pytorchs::<CpuBackend>();
+    augmentation_is_pytorchs::<ReferenceBackend<Cpu>>();
     #[cfg(target_os = "linux")]
     if crate::emulator::is_here() {
         augmentation_is_pytorchs::<crate::Cuda>();
@@ -71,10 +71,10 @@ fn the_gradient_of_changed_images_is_their_slope() {
     let (x, direction) = (images(&file, "operation.x"), images(&file, "operation.direction").as_vec());
     let loss = |values: Vec<f32>| -> f64 {
         let x = Cpu::default().tensor_from_vec(values, *x.shape());
-        let y = Native::augment(x, &all).unwrap().as_vec();
+        let y = CpuBackend::augment(x, &all).unwrap().as_vec();
         y.iter().zip(&direction).map(|(y, w)| f64::from(*y) * f64::from(*w)).sum()
     };
-    let y = Native::augment(x.leaky_trace(), &all).unwrap();
+    let y = CpuBackend::augment(x.leaky_trace(), &all).unwrap();
     let weights = Cpu::default().tensor_from_vec(direction.clone(), *x.shape());
     let gradient = (y * weights).sum::<Rank0, Axes4<0, 1, 2, 3>>().backward().get(&x).as_vec();
     for at in (0..gradient.len()).step_by(97) {

@@ -10,20 +10,21 @@ mod pytorch;
 mod spectral;
 
 use dcgan_kernels::augment::{Augmentation, Transform};
-use dcgan_train::adam::AdamConfig;
-use dcgan_train::engine::Engine;
-use dcgan_train::gan::{Fake, Gan, GanConfig, StepStats, changed};
-use dcgan_train::loss::GeneratorLoss;
-use dcgan_train::native::Native;
-use dcgan_train::portable::Portable;
-use dcgan_train::schedule::Schedule;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::backend::operations::Backend;
+use dcgan_train::backend::reference::ReferenceBackend;
+use dcgan_train::gan::adam::AdamConfig;
+use dcgan_train::gan::inputs::{Fake, augmented};
+use dcgan_train::gan::loss::GeneratorLoss;
+use dcgan_train::gan::{Gan, GanConfig, StepStats};
+use dcgan_train::run::schedule::Schedule;
 use dfdx::tensor::Cpu;
 use ndarray::Axis;
 use pytorch::{Reference, Tiny, compare};
 
 /// The CUDA engine, its kernels on the CPU.
 #[cfg(target_os = "linux")]
-type Cuda = dcgan_train::cuda::Fused<emulator::Emulated>;
+type Cuda = dcgan_train::backend::cuda::CudaBackend<emulator::Emulated>;
 
 /// Batches of real images of the script.
 const BATCHES: usize = 10;
@@ -51,21 +52,21 @@ impl Case {
         }
     }
 
-    fn is_pytorchs<E: Engine<Device = Cpu>>(&self) {
+    fn is_pytorchs<B: Backend<Device = Cpu>>(&self) {
         let (start, expected) = (Reference::load("reference"), Reference::load("options_reference"));
-        let mut gan = gan::<E>(self.name, self.config);
+        let mut gan = gan::<B>(self.name, self.config);
         let losses = expected.f32(&format!("{}.losses", self.name));
         for step in 0..self.steps {
             let (batch, latents) = (step as usize * self.d_steps, step as usize * (self.d_steps + 1));
             let passes = step as usize * (2 * self.d_steps + 1);
             let changes = |pass: usize| self.augment.then(|| changes(&expected, "augment.changes", pass, 32));
             let fake = |update: usize, pass: usize| Fake {
-                latents: start.latent_tensor::<E>(&Cpu::default(), latents + update),
+                latents: start.latent_tensor::<B>(&Cpu::default(), latents + update),
                 changes: changes(passes + pass),
             };
             let rounds = (0..self.d_steps).map(|round| {
-                let (real, pass) = (start.reals::<E>(&Cpu::default(), batch + round, BATCHES), 2 * round);
-                let real = changed::<E, _, _>(real, changes(passes + pass).as_ref())?;
+                let (real, pass) = (start.reals::<B>(&Cpu::default(), batch + round, BATCHES), 2 * round);
+                let real = augmented::<B, _, _>(real, changes(passes + pass).as_ref())?;
                 Ok((real, fake(round, pass + 1)))
             });
             gan.set_learning_rate_factor(self.schedule.factor(step));
@@ -83,8 +84,8 @@ impl Case {
     }
 
     fn is_pytorchs_on_every_engine(&self) {
-        self.is_pytorchs::<Native>();
-        self.is_pytorchs::<Portable<Cpu>>();
+        self.is_pytorchs::<CpuBackend>();
+        self.is_pytorchs::<ReferenceBackend<Cpu>>();
         #[cfg(target_os = "linux")]
         if emulator::is_here() {
             self.is_pytorchs::<Cuda>();
@@ -110,7 +111,7 @@ fn changes(file: &Reference, name: &str, pass: usize, side: usize) -> Augmentati
 }
 
 /// The networks that the script begins a run with.
-fn gan<E: Engine<Device = Cpu>>(run: &str, config: GanConfig) -> Gan<Tiny, E> {
+fn gan<B: Backend<Device = Cpu>>(run: &str, config: GanConfig) -> Gan<Tiny, B> {
     let (start, own) = (Reference::load("reference"), Reference::load("options_reference"));
     let (g, mut d) = (start.state("start.g."), own.state(&format!("{run}.start.d.")));
     if d.is_empty() {

@@ -3,39 +3,39 @@
 use std::collections::BTreeMap;
 
 use dcgan_core::TensorData;
-use dcgan_train::arch::Architecture;
-use dcgan_train::ema::Ema;
-use dcgan_train::engine::Engine;
+use dcgan_train::backend::cpu::CpuBackend;
+use dcgan_train::backend::operations::Backend;
+use dcgan_train::backend::reference::ReferenceBackend;
+use dcgan_train::gan::ema::Ema;
 use dcgan_train::gan::{Gan, GanConfig};
-use dcgan_train::native::Native;
-use dcgan_train::portable::Portable;
-use dcgan_train::recalibrate::use_statistics_of;
-use dcgan_train::sampler::sample;
-use dcgan_train::state;
+use dcgan_train::networks::arch::Architecture;
+use dcgan_train::networks::recalibrate::use_statistics_of;
+use dcgan_train::networks::sampler::sample;
+use dcgan_train::networks::state_dict;
 use dfdx::prelude::*;
 use ndarray::Ix4;
 
 use crate::pytorch::{Reference, Tiny, compare};
 use crate::{BATCHES, gan};
 
-fn statistics_are_recomputed_as_pytorch_does<E: Engine<Device = Cpu>>() {
+fn statistics_are_recomputed_as_pytorch_does<B: Backend<Device = Cpu>>() {
     let (start, expected) = (Reference::load("reference"), Reference::load("options_reference"));
     let (device, trained) = (Cpu::default(), start.state("end.g."));
-    let mut generator: <Tiny as Architecture>::Generator<E> =
-        state::from_state_dict::<E, _>(&device, &trained).unwrap();
-    use_statistics_of::<E, _>(
+    let mut generator: <Tiny as Architecture>::Generator<B> =
+        state_dict::from_state_dict::<B, _>(&device, &trained).unwrap();
+    use_statistics_of::<B, _>(
         &mut generator,
-        (0..20).map(|batch| Ok(start.latent_tensor::<E>(&Cpu::default(), batch))),
+        (0..20).map(|batch| Ok(start.latent_tensor::<B>(&Cpu::default(), batch))),
     )
     .unwrap();
-    let found = state::state_dict::<E, _>(&mut generator);
+    let found = state_dict::state_dict::<B, _>(&mut generator);
     compare(&found, &expected.state("recalibrated.g."), 1e-5);
     for (name, data) in &found {
         if !name.ends_with("num_batches_tracked") {
             assert_eq!(*data != trained[name], name.contains("running"), "{name}");
         }
     }
-    let samples = sample::<Tiny, E>(&generator, &device, start.latents(0).view()).unwrap();
+    let samples = sample::<Tiny, B>(&generator, &device, start.latents(0).view()).unwrap();
     let expected = expected.f32("recalibrated.samples").view().into_dimensionality::<Ix4>().unwrap();
     let error = (&samples - &expected).fold(0.0f32, |most, value| most.max(value.abs()));
     assert!(error < 1e-4, "samples are off by {error}");
@@ -43,18 +43,18 @@ fn statistics_are_recomputed_as_pytorch_does<E: Engine<Device = Cpu>>() {
 
 #[test]
 fn batch_norms_statistics_are_recomputed_for_a_trained_generator() {
-    statistics_are_recomputed_as_pytorch_does::<Native>();
-    statistics_are_recomputed_as_pytorch_does::<Portable<Cpu>>();
+    statistics_are_recomputed_as_pytorch_does::<CpuBackend>();
+    statistics_are_recomputed_as_pytorch_does::<ReferenceBackend<Cpu>>();
 }
 
 /// The definition, in `f64`, from the weights of every step.
-fn the_mean_of_weights_is_what_it_says<E: Engine<Device = Cpu>>(decay: f64) {
+fn the_mean_of_weights_is_what_it_says<B: Backend<Device = Cpu>>(decay: f64) {
     let start = Reference::load("reference");
-    let mut gan = gan::<E>("d_steps", GanConfig { ema: Some(decay), ..GanConfig::default() });
+    let mut gan = gan::<B>("d_steps", GanConfig { ema: Some(decay), ..GanConfig::default() });
     let mut expected = BTreeMap::<String, Vec<f64>>::new();
     for step in 0..6 {
-        let latents = [2 * step, 2 * step + 1].map(|index| start.latent_tensor::<E>(&Cpu::default(), index));
-        gan.step(start.reals::<E>(&Cpu::default(), step, BATCHES), latents).unwrap();
+        let latents = [2 * step, 2 * step + 1].map(|index| start.latent_tensor::<B>(&Cpu::default(), index));
+        gan.step(start.reals::<B>(&Cpu::default(), step, BATCHES), latents).unwrap();
         let updates = step as f64 + 1.0;
         let keep = decay.min(updates / (updates + 9.0));
         for (name, data) in gan.generator_state() {
@@ -70,7 +70,7 @@ fn the_mean_of_weights_is_what_it_says<E: Engine<Device = Cpu>>(decay: f64) {
     }
     let last = gan.generator_state();
     let mut mean = gan.mean_generator().unwrap().unwrap();
-    for (name, data) in state::state_dict::<E, _>(&mut mean) {
+    for (name, data) in state_dict::state_dict::<B, _>(&mut mean) {
         let TensorData::F32(found) = &data else { continue };
         if name.contains("running") {
             assert_eq!(data, last[&name], "{name}");
@@ -89,16 +89,16 @@ fn the_mean_of_weights_is_what_it_says<E: Engine<Device = Cpu>>(decay: f64) {
 
 #[test]
 fn the_mean_of_the_generators_weights_warms_up_and_decays() {
-    the_mean_of_weights_is_what_it_says::<Native>(0.999);
-    the_mean_of_weights_is_what_it_says::<Native>(0.25);
-    the_mean_of_weights_is_what_it_says::<Portable<Cpu>>(0.25);
+    the_mean_of_weights_is_what_it_says::<CpuBackend>(0.999);
+    the_mean_of_weights_is_what_it_says::<CpuBackend>(0.25);
+    the_mean_of_weights_is_what_it_says::<ReferenceBackend<Cpu>>(0.25);
 }
 
 #[test]
 fn a_mean_goes_on_from_its_state() {
     let device = Cpu::default();
-    let mut gan = Gan::<Tiny, Native>::new(&device, GanConfig::default(), 0).unwrap();
-    let (mut one, mut other) = (Ema::<Native>::new(0.9), Ema::<Native>::new(0.9));
+    let mut gan = Gan::<Tiny, CpuBackend>::new(&device, GanConfig::default(), 0).unwrap();
+    let (mut one, mut other) = (Ema::<CpuBackend>::new(0.9), Ema::<CpuBackend>::new(0.9));
     for seed in 0..4 {
         gan = Gan::new(&device, GanConfig::default(), seed).unwrap();
         one.update(gan.networks().0).unwrap();

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use dcgan_core::TensorData;
-use dcgan_train::arch::Architecture;
 use dcgan_train::architecture;
-use dcgan_train::batch::{images_from_bytes, latents_from_array};
-use dcgan_train::engine::{Array, Engine};
-use dcgan_train::state::StateDict;
+use dcgan_train::backend::operations::{Array, Backend};
+use dcgan_train::networks::arch::Architecture;
+use dcgan_train::networks::batch::{images_from_bytes, latents_from_array};
+use dcgan_train::networks::state_dict::StateDict;
 use ndarray::{Array2, ArrayD, Axis, Ix3};
 use safetensors::{Dtype, SafeTensors};
 
@@ -71,24 +71,24 @@ impl Reference {
     }
 
     /// [`Reference::latents`] as a tensor.
-    pub fn latent_tensor<E: Engine>(
+    pub fn latent_tensor<B: Backend>(
         &self,
-        device: &E::Device,
+        device: &B::Device,
         index: usize,
-    ) -> Array<<Tiny as Architecture>::Latents, E> {
-        latents_from_array::<Tiny, E>(device, self.latents(index).view()).unwrap()
+    ) -> Array<<Tiny as Architecture>::Latents, B> {
+        latents_from_array::<Tiny, B>(device, self.latents(index).view()).unwrap()
     }
 
     /// Batch `index` of `of` real ones.
-    pub fn reals<E: Engine>(
+    pub fn reals<B: Backend>(
         &self,
-        device: &E::Device,
+        device: &B::Device,
         index: usize,
         of: usize,
-    ) -> Array<<Tiny as Architecture>::Images, E> {
+    ) -> Array<<Tiny as Architecture>::Images, B> {
         let all = &self.1["reals"];
         let size = all.len() / of;
-        images_from_bytes::<Tiny, E>(device, &all[index * size..][..size]).unwrap()
+        images_from_bytes::<Tiny, B>(device, &all[index * size..][..size]).unwrap()
     }
 }
 
