@@ -58,7 +58,7 @@ fn build() -> Option<Mutex<Library>> {
         "-shared",
         "-fPIC",
     ]);
-    command.arg("-I").arg(package.join("src/cuda"));
+    command.arg("-I").arg(package.join("src/backend/cuda"));
     command.arg("-o").arg(&path).arg(package.join("tests/emulator/emulator.cpp"));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
