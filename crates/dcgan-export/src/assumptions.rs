@@ -1,8 +1,8 @@
 //! Settings of a network that a PyTorch state dict does not hold, and the flags that give them.
 
+use crate::dcgan_layout::RESIZE;
 use crate::error::ExportError;
 use crate::network::{Convolution, Layer, Network, Operation};
-use crate::own::RESIZE;
 
 /// Settings of a PyTorch module that its state dict does not hold, where they are not the defaults.
 ///

@@ -108,6 +108,11 @@ pub struct BatchNorm {
 }
 
 impl Network {
+    /// A network of which nothing is known but its layers.
+    pub(crate) fn new(kind: NetworkKind, arch: String, input: Vec<usize>, layers: Vec<Layer>) -> Self {
+        Self { kind, arch, record: None, checkpoint: None, assumptions: None, input, layers }
+    }
+
     /// Shape of one sample behind each layer.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use crate::entry::readable;
 use crate::infer::output_type;
+use crate::metadata_entry::readable;
 use crate::onnx::attribute_proto::AttributeType;
 use crate::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::types::{TensorType, Types, declared, product};

@@ -7,7 +7,7 @@ use crate::error::ExportError;
 use crate::network::Network;
 use crate::parametrization::{refuse_foreign, weight_names};
 use crate::tensors::Tensors;
-use crate::{example, own};
+use crate::{dcgan_layout, pytorch_example};
 
 /// How a kind of network names its tensors.
 struct Naming {
@@ -24,12 +24,12 @@ enum Anchor {
 }
 
 const NAMINGS: [Naming; 5] = [
-    Naming { anchor: Anchor::Weight("tconv1"), build: own::imported_generator },
-    Naming { anchor: Anchor::Weight("conv1"), build: own::imported_discriminator },
-    Naming { anchor: Anchor::Tensor("main.1.running_mean"), build: example::generator },
-    Naming { anchor: Anchor::Weight("main.2"), build: example::discriminator },
+    Naming { anchor: Anchor::Weight("tconv1"), build: dcgan_layout::imported_generator },
+    Naming { anchor: Anchor::Weight("conv1"), build: dcgan_layout::imported_discriminator },
+    Naming { anchor: Anchor::Tensor("main.1.running_mean"), build: pytorch_example::generator },
+    Naming { anchor: Anchor::Weight("main.2"), build: pytorch_example::discriminator },
     // A generator whose BatchNorm has no running statistics, to be refused as one.
-    Naming { anchor: Anchor::Weight("main.3"), build: example::generator },
+    Naming { anchor: Anchor::Weight("main.3"), build: pytorch_example::generator },
 ];
 
 impl Network {

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::{BASE_SIDE, BATCH_NORM_EPS, DiscriminatorSpec, GeneratorSpec, KERNEL, LEAKY_SLOPE, TensorSpec};
 
 /// Stride of every convolution.
-const STRIDE: usize = 2;
+pub const STRIDE: usize = 2;
 /// Padding of every convolution.
-const PADDING: usize = 1;
+pub const PADDING: usize = 1;
 
 /// One layer of a network. It takes the output of the layer before it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -5,7 +5,7 @@
 
 mod layer;
 
-pub use layer::{Convolution, Layer, Operation};
+pub use layer::{Convolution, Layer, Operation, PADDING, STRIDE};
 use serde::{Deserialize, Serialize};
 
 /// Side of the first feature map of every generator and of the last one of every discriminator.

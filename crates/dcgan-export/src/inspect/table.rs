@@ -5,7 +5,7 @@ use std::fmt;
 use dcgan_core::terminal::escaped;
 
 use super::outline::{Outline, Value, type_name};
-use crate::entry::readable;
+use crate::metadata_entry::readable;
 
 /// Characters of a text that are shown.
 const SHOWN: usize = 600;

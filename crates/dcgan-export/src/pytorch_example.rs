@@ -8,9 +8,9 @@ use dcgan_core::metadata;
 use dcgan_core::spec::{BASE_SIDE, KERNEL, LEAKY_SLOPE};
 use ndarray::Axis;
 
+use crate::dcgan_layout::{RESIZE, check_channels, check_stages};
 use crate::error::ExportError;
 use crate::network::{Layer, Network, NetworkKind, Operation};
-use crate::own::{RESIZE, check_channels, check_stages};
 use crate::tensors::Tensors;
 
 /// Stride and padding of the convolution between a 1x1 and a 4x4 map.
@@ -39,15 +39,7 @@ pub(crate) fn generator(tensors: &mut Tensors) -> Result<Network, ExportError> {
     let tanh = format!("main.{}", 3 * stages + 1);
     layers.push(Layer::output(tanh, Operation::Tanh, metadata::OUTPUT));
     let arch = format!("pytorch-example{}", BASE_SIDE << stages);
-    Ok(Network {
-        kind: NetworkKind::Generator,
-        arch,
-        record: None,
-        checkpoint: None,
-        assumptions: None,
-        input: vec![latent],
-        layers,
-    })
+    Ok(Network::new(NetworkKind::Generator, arch, vec![latent], layers))
 }
 
 /// From the image to one logit. PyTorch equivalent: the example's `Discriminator`.
@@ -79,16 +71,8 @@ pub(crate) fn discriminator(tensors: &mut Tensors) -> Result<Network, ExportErro
     let sigmoid = format!("main.{}", 3 * stages);
     layers.push(Layer::output(sigmoid, Operation::Sigmoid, metadata::PROBABILITY));
     let side = BASE_SIDE << stages;
-    let (kind, arch) = (NetworkKind::Discriminator, format!("pytorch-example{side}"));
-    Ok(Network {
-        kind,
-        arch,
-        record: None,
-        checkpoint: None,
-        assumptions: None,
-        input: vec![channels, side, side],
-        layers,
-    })
+    let arch = format!("pytorch-example{side}");
+    Ok(Network::new(NetworkKind::Discriminator, arch, vec![channels, side, side], layers))
 }
 
 /// Index of the last module with a weight.
