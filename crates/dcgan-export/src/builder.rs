@@ -1,17 +1,17 @@
 //! Nodes, constants and types in ONNX's messages.
 
 use dcgan_core::metadata;
+use dcgan_onnx::attribute_proto::AttributeType;
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::tensor_shape_proto::{Dimension, dimension};
+use dcgan_onnx::{
+    AttributeProto, GraphProto, NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
+    type_proto,
+};
 use half::f16;
 
 use crate::config::{Batch, Precision};
 use crate::error::ExportError;
-use crate::onnx::attribute_proto::AttributeType;
-use crate::onnx::tensor_proto::DataType;
-use crate::onnx::tensor_shape_proto::{Dimension, dimension};
-use crate::onnx::{
-    AttributeProto, GraphProto, NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
-    type_proto,
-};
 
 /// A graph in the making. Its methods return the name of the value they add, for the next node's inputs.
 pub(crate) struct GraphBuilder {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use dcgan_core::metadata;
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use crate::error::CheckError;
 use crate::infer::{OPERATORS, node_error, output_type};
-use crate::onnx::tensor_proto::DataType;
-use crate::onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::types::{Dim, TensorType, Types, declared};
 
 /// Checks that a model is sound and has the form that all runtimes take.

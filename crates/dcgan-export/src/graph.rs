@@ -1,13 +1,13 @@
 //! A network's layers as ONNX nodes.
 
 use dcgan_core::metadata;
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::{AttributeProto, GraphProto};
 
 use crate::builder::{GraphBuilder, batched, float, int, ints, to};
 use crate::config::{Batch, ExportConfig, Precision};
 use crate::error::ExportError;
 use crate::network::{BatchNorm, Convolution, Layer, Linear, Network, NetworkKind, Operation};
-use crate::onnx::tensor_proto::DataType;
-use crate::onnx::{AttributeProto, GraphProto};
 use crate::output;
 
 /// The graph of a network: a node a layer, from `z [N, latent]` to `image [N, C, S, S]`, or from

@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::{AttributeProto, GraphProto, NodeProto};
+
 use crate::error::CheckError;
-use crate::onnx::tensor_proto::DataType;
-use crate::onnx::{AttributeProto, GraphProto, NodeProto};
 use crate::types::{Dim, TensorType, Types, product};
 
 /// The operators of an exported network, each with all the attributes it must have: runtimes disagree

@@ -9,7 +9,8 @@
 //! - [`inspect`]: what any ONNX file holds, without reading its weights
 //! - [`interpreter`]: runs a model; [`verify`]: compares it with the network that it was made of
 //! - [`triton`]: a model repository of Triton Inference Server
-//! - [`onnx`]: the messages of the file format, compiled from `proto/onnx.proto`
+//!
+//! The messages of the file format are those of [`dcgan_onnx`].
 //!
 //! By default a generator's graph is Gemm, Reshape, then ConvTranspose and Relu a stage, the last stage ending in Tanh; a
 //! discriminator's is Conv and LeakyRelu a stage, then Reshape, Gemm and Sigmoid. BatchNorm is folded into the weights
@@ -55,19 +56,12 @@ pub mod triton;
 mod types;
 pub mod verify;
 
-/// The messages of an ONNX file, with the names and field numbers of ONNX.
-// The generated code documents messages, and the fields that need it.
-#[allow(missing_docs)]
-pub mod onnx {
-    include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
-}
-
 pub use assumptions::Assumptions;
 pub use card::CardConfig;
 pub use check::check;
 pub use config::ExportConfig;
+pub use dcgan_onnx::ModelProto;
 pub use error::{CheckError, ExportError};
 pub use model::{export, export_network};
 pub use network::{BatchNorm, Convolution, Layer, Linear, Network, NetworkKind, Operation};
-pub use onnx::ModelProto;
 pub use render::{parameter_count, render};

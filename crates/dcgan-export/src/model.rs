@@ -1,6 +1,7 @@
 //! A network as a whole ONNX file: the graph, and what the file says of itself.
 
 use dcgan_core::{Checkpoint, metadata, seal};
+use dcgan_onnx::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use prost::Message;
 
 use crate::card::describe;
@@ -11,7 +12,6 @@ use crate::fold::fold;
 use crate::graph::graph;
 use crate::lower::lower;
 use crate::network::Network;
-use crate::onnx::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
 /// Largest message that protobuf's readers accept.
 const MAX_BYTES: usize = i32::MAX as usize;

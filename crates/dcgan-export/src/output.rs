@@ -1,10 +1,11 @@
 //! The way out of the graph: from the network's last values to the form that was asked for.
 
+use dcgan_onnx::AttributeProto;
+use dcgan_onnx::tensor_proto::DataType;
+
 use crate::builder::{GraphBuilder, ints, to};
 use crate::config::{ExportConfig, Layout, OutputFormat, Precision};
 use crate::network::NetworkKind;
-use crate::onnx::AttributeProto;
-use crate::onnx::tensor_proto::DataType;
 
 /// The largest f32 below 0.5. Added before Floor it rounds to nearest, halves up, every f32 that a byte can come
 /// from; 0.5 itself would make 1 of 0.49999997. ONNX's Round takes halves to even, and there is none below opset 11.

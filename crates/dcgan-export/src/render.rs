@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Write};
 
+use dcgan_onnx::attribute_proto::AttributeType;
+use dcgan_onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+
 use crate::infer::output_type;
 use crate::metadata_entry::readable;
-use crate::onnx::attribute_proto::AttributeType;
-use crate::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::types::{TensorType, Types, declared, product};
 
 /// A model as text: its versions and metadata, inputs and outputs, a line a node with the shape it

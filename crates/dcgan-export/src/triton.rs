@@ -10,9 +10,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use dcgan_core::atomic::{self, WriteError};
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::{ModelProto, ValueInfoProto};
 
-use crate::onnx::tensor_proto::DataType;
-use crate::onnx::{ModelProto, ValueInfoProto};
 use crate::types::{Dim, TensorType};
 
 /// The model's name, which is its folder's.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::onnx::tensor_proto::DataType;
-use crate::onnx::tensor_shape_proto::dimension;
-use crate::onnx::{GraphProto, TensorProto, ValueInfoProto, type_proto};
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::tensor_shape_proto::dimension;
+use dcgan_onnx::{GraphProto, TensorProto, ValueInfoProto, type_proto};
 
 /// Types of the values known so far, by name.
 pub(crate) type Types = BTreeMap<String, TensorType>;

@@ -5,10 +5,10 @@ mod common;
 use common::{generator, spec};
 use dcgan_core::{Checkpoint, NetworkSpec, TensorData};
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
-use dcgan_export::onnx::tensor_proto::DataType;
-use dcgan_export::onnx::tensor_shape_proto::dimension;
-use dcgan_export::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto, TypeProto, type_proto};
 use dcgan_export::{ExportConfig, ModelProto, check, export, render};
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::tensor_shape_proto::dimension;
+use dcgan_onnx::{AttributeProto, GraphProto, NodeProto, TensorProto, TypeProto, type_proto};
 
 fn tiny() -> Checkpoint {
     generator(&spec("tiny", 3, &[4, 2], 1), 1)

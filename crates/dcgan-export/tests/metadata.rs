@@ -24,9 +24,8 @@ fn checkpoint() -> Checkpoint {
 }
 
 fn entries(model: &ModelProto) -> BTreeMap<String, String> {
-    let entry = |entry: &dcgan_export::onnx::StringStringEntryProto| {
-        (entry.key().to_owned(), entry.value().to_owned())
-    };
+    let entry =
+        |entry: &dcgan_onnx::StringStringEntryProto| (entry.key().to_owned(), entry.value().to_owned());
     model.metadata_props.iter().map(entry).collect()
 }
 

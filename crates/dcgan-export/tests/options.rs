@@ -11,9 +11,9 @@ use dcgan_core::rng::Rng;
 use dcgan_core::{Checkpoint, GeneratorSpec, TensorData, pixels};
 use dcgan_export::config::{BATCHES, Batch, Layout, OPSETS, OutputFormat, Precision};
 use dcgan_export::interpreter::{self, Array, Element, Limits};
-use dcgan_export::onnx::tensor_proto::DataType;
-use dcgan_export::onnx::{TensorShapeProto, ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use dcgan_export::{ExportConfig, ModelProto, check, export};
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::{TensorShapeProto, ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use prost::Message;
 use reference::reference;
 

@@ -1,7 +1,7 @@
+use dcgan_onnx::{GraphProto, ModelProto};
 use prost::Message;
 
 use super::*;
-use crate::onnx::{GraphProto, ModelProto};
 
 fn read(bytes: &[u8]) -> Result<Outline, String> {
     inspect_bytes(bytes, Path::new("m.onnx")).map_err(|error| match error {

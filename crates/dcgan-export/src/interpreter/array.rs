@@ -1,10 +1,10 @@
 //! Values of a run, and what they may cost.
 
+use dcgan_onnx::TensorProto;
+use dcgan_onnx::tensor_proto::{DataLocation, DataType};
 use half::f16;
 
 use super::Limits;
-use crate::onnx::TensorProto;
-use crate::onnx::tensor_proto::{DataLocation, DataType};
 
 /// The most dimensions that a value may have, as in NumPy: what walks over a shape is not charged for its length.
 const MAX_RANK: usize = 64;

@@ -1,6 +1,6 @@
 //! A node's attributes with the defaults of ONNX's definition.
 
-use crate::onnx::AttributeProto;
+use dcgan_onnx::AttributeProto;
 
 /// A node's attributes.
 pub(super) struct Attributes<'a> {

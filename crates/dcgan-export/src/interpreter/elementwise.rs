@@ -1,8 +1,9 @@
 //! Operators that compute each element on its own.
 
+use dcgan_onnx::tensor_proto::DataType;
+
 use super::array::{Array, Budget, Element, round};
 use super::attributes::Attributes;
-use crate::onnx::tensor_proto::DataType;
 
 /// Operators of one input and the same shape.
 pub(super) fn unary(

@@ -15,12 +15,11 @@ mod shape;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::onnx::{GraphProto, ModelProto, NodeProto};
-
 pub use array::{Array, Element};
 
 use array::Budget;
 use attributes::Attributes;
+use dcgan_onnx::{GraphProto, ModelProto, NodeProto};
 
 /// A model could not be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

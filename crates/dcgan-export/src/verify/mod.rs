@@ -8,12 +8,12 @@ mod difference;
 mod reference;
 
 use dcgan_core::latent;
+use dcgan_onnx::ModelProto;
+use dcgan_onnx::tensor_proto::DataType;
 use prost::Message;
 
 use crate::interpreter::{self, Array, Limits, RunError};
 use crate::network::{Network, NetworkKind};
-use crate::onnx::ModelProto;
-use crate::onnx::tensor_proto::DataType;
 use crate::types::{Dim, TensorType};
 
 pub use difference::Difference;

@@ -7,10 +7,8 @@ mod shapes;
 
 use dcgan_export::ModelProto;
 use dcgan_export::interpreter::{self, Array, Element, Limits};
-use dcgan_export::onnx::tensor_proto::DataType;
-use dcgan_export::onnx::{
-    AttributeProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
-};
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::{AttributeProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto};
 
 /// A version in which all operators have their axes and bounds as inputs.
 const OPSET: i64 = 13;

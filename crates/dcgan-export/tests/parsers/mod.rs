@@ -13,9 +13,9 @@ use dcgan_core::description::Description;
 use dcgan_core::{Checkpoint, StateDict, Weights, metadata, seal};
 use dcgan_export::inspect::inspect_bytes;
 use dcgan_export::interpreter::{self, Array, Limits};
-use dcgan_export::onnx::tensor_shape_proto::dimension;
-use dcgan_export::onnx::{GraphProto, ValueInfoProto, type_proto};
 use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, check, export_network, render};
+use dcgan_onnx::tensor_shape_proto::dimension;
+use dcgan_onnx::{GraphProto, ValueInfoProto, type_proto};
 use prost::Message;
 
 pub use operators::operators;

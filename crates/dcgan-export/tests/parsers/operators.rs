@@ -3,11 +3,11 @@
 use std::iter;
 
 use dcgan_export::interpreter;
-use dcgan_export::onnx::tensor_proto::DataType;
-use dcgan_export::onnx::{
+use dcgan_export::{check, render};
+use dcgan_onnx::tensor_proto::DataType;
+use dcgan_onnx::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
-use dcgan_export::{check, render};
 
 use super::LIMITS;
 

@@ -4,10 +4,10 @@
 
 use std::fmt::Debug;
 
-use dcgan_export::onnx::attribute_proto::AttributeType;
-use dcgan_export::onnx::tensor_proto::{DataLocation, DataType};
-use dcgan_export::onnx::tensor_shape_proto::{Dimension, dimension};
-use dcgan_export::onnx::{
+use dcgan_onnx::attribute_proto::AttributeType;
+use dcgan_onnx::tensor_proto::{DataLocation, DataType};
+use dcgan_onnx::tensor_shape_proto::{Dimension, dimension};
+use dcgan_onnx::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
