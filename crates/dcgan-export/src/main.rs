@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
 use dcgan_core::terminal::{arguments_are_plain, escaped, escaped_lines};
 use dcgan_core::{Weights, atomic, choice};
-use dcgan_export::inspect::inspect;
+use dcgan_export::inspect::{Table, inspect};
 use dcgan_export::verify::{Tolerance, verify};
 use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, export_network, parameter_count, triton};
 use prost::Message;
@@ -106,7 +106,7 @@ fn refuse(error: &clap::Error) -> ! {
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Some(Command::Inspect { model }) => {
-            write!(io::stdout(), "{}", inspect(&model)?).context("cannot print the table")
+            write!(io::stdout(), "{}", Table(&inspect(&model)?)).context("cannot print the table")
         }
         None => export(&cli.export),
     }

@@ -41,7 +41,9 @@ impl TensorType {
 
     /// The declared type of an input or output, if it is a tensor.
     pub(crate) fn of_value(value: &ValueInfoProto) -> Option<Self> {
-        let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()?;
+        let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()? else {
+            return None;
+        };
         let dims = tensor.shape.as_ref()?.dim.iter();
         let shape = dims.map(|dim| match &dim.value {
             Some(dimension::Value::DimValue(value)) => Dim::Fixed(*value),

@@ -1,7 +1,13 @@
 //! The ONNX file format, described once: `proto/onnx.proto`. No other crate knows its fields.
 //!
-//! The messages, such as [`ModelProto`], are whole files in memory, as an exporter writes them. They are compiled from
-//! the description, with ONNX's names and field numbers.
+//! - the messages, such as [`ModelProto`]: whole files in memory, as an exporter writes them. They are compiled from the
+//!   description, with ONNX's names and field numbers
+//! - [`Outline`]: the structure of a file of any size and origin, read in bounded memory
+//! - [`type_name`]: the name of a data type
+
+mod data_type;
+mod outline;
+mod wire;
 
 /// The messages of an ONNX file.
 // The generated code documents messages, and the fields that need it.
@@ -10,4 +16,14 @@ mod messages {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
 
+/// The numbers of the fields of each message.
+// Of all fields, also of those that only prost reads.
+#[allow(dead_code)]
+mod field {
+    include!(concat!(env!("OUT_DIR"), "/fields.rs"));
+}
+
+pub use data_type::type_name;
 pub use messages::*;
+pub use outline::{Constants, Outline, Value};
+pub use wire::OutlineError;

@@ -8,8 +8,8 @@ use dcgan_onnx::attribute_proto::AttributeType;
 use dcgan_onnx::tensor_proto::{DataLocation, DataType};
 use dcgan_onnx::tensor_shape_proto::{Dimension, dimension};
 use dcgan_onnx::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
-    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, SparseTensorProto,
+    StringStringEntryProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 use prost::Message;
 
@@ -35,9 +35,11 @@ fn model() {
         graph: Some(GraphProto::default()),
         opset_import: vec![OperatorSetIdProto { domain: text(""), version: Some(13) }],
         metadata_props: vec![StringStringEntryProto { key: text("k"), value: text("w") }],
+        functions: vec![FunctionProto { name: text("f"), node: Vec::new(), domain: text("d") }],
     };
     let bytes = b"\x08\x08\x12\x01p\x1a\x01v\x22\x01d\x28\x03\x32\x01s\x3a\x00\
-        \x42\x04\x0a\x00\x10\x0d\x72\x06\x0a\x01k\x12\x01w";
+        \x42\x04\x0a\x00\x10\x0d\x72\x06\x0a\x01k\x12\x01w\
+        \xca\x01\x06\x0a\x01f\x52\x01d";
     assert_wire(&model, bytes);
 }
 
@@ -61,8 +63,13 @@ fn graph_and_node() {
         input: vec![ValueInfoProto::default()],
         output: vec![ValueInfoProto::default()],
         value_info: vec![ValueInfoProto::default()],
+        sparse_initializer: vec![SparseTensorProto {
+            values: Some(TensorProto::default()),
+            indices: Some(TensorProto::default()),
+        }],
     };
-    assert_wire(&graph, b"\x0a\x00\x12\x01g\x2a\x00\x52\x01s\x5a\x00\x62\x00\x6a\x00");
+    let bytes = b"\x0a\x00\x12\x01g\x2a\x00\x52\x01s\x5a\x00\x62\x00\x6a\x00\x7a\x04\x0a\x00\x12\x00";
+    assert_wire(&graph, bytes);
 }
 
 #[test]
@@ -82,11 +89,14 @@ fn attribute() {
         graphs: vec![GraphProto::default()],
         doc_string: text("c"),
         r#type: Some(AttributeType::Ints.into()),
+        sparse_tensor: Some(SparseTensorProto::default()),
+        sparse_tensors: vec![SparseTensorProto::default()],
     };
     let bytes = b"\x0a\x01a\x15\x00\x00\x80\x3f\x18\x00\x22\x01s\x2a\x00\x32\x00\
         \x3d\x00\x00\x80\x3f\x3d\x00\x00\x00\x40\
         \x40\x01\x40\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\
-        \x4a\x01b\x52\x00\x5a\x00\x6a\x01c\xa0\x01\x07";
+        \x4a\x01b\x52\x00\x5a\x00\x6a\x01c\xa0\x01\x07\
+        \xb2\x01\x00\xba\x01\x00";
     assert_wire(&attribute, bytes);
 }
 
@@ -132,8 +142,8 @@ fn value_with_its_type() {
 
 #[test]
 fn fields_of_later_versions_are_skipped() {
-    // Field 25 (functions) of ModelProto and field 16 (metadata_props) of GraphProto.
-    let bytes = b"\x08\x0a\x3a\x06\x12\x01g\x82\x01\x00\xca\x01\x00";
+    // Field 26 (configuration) of ModelProto and field 16 (metadata_props) of GraphProto.
+    let bytes = b"\x08\x0a\x3a\x06\x12\x01g\x82\x01\x00\xd2\x01\x00";
     let model = ModelProto::decode(bytes.as_slice()).unwrap();
     assert_eq!(model.ir_version(), 10);
     assert_eq!(model.graph.unwrap().name(), "g");

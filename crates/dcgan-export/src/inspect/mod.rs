@@ -1,21 +1,15 @@
 //! What an ONNX file of any origin holds, without its weights: they are stepped over, not read.
-//!
-//! The file's fields are walked where they lie, so that a file of gigabytes takes no more memory than its names, and
-//! operators, types and fields that this program does not know are no obstacle.
 
-mod outline;
 mod table;
-mod wire;
 
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use dcgan_core::input;
+use dcgan_onnx::{Outline, OutlineError};
 
-pub use outline::{Constants, Outline, Value};
-
-use wire::{Fault, Wire};
+pub use table::Table;
 
 /// A file could not be inspected.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +43,7 @@ pub enum InspectError {
 pub fn inspect(path: &Path) -> Result<Outline, InspectError> {
     let read = |reason| InspectError::Read { path: path.to_owned(), reason };
     input::check(path).map_err(read)?;
-    outline(File::open(path).map_err(read)?).map_err(|fault| fault.of(path))
+    outline(File::open(path).map_err(read)?, path)
 }
 
 /// [`inspect`] of a file's content; `path` is for messages.
@@ -57,30 +51,15 @@ pub fn inspect(path: &Path) -> Result<Outline, InspectError> {
 /// # Errors
 /// As [`inspect`].
 pub fn inspect_bytes(bytes: &[u8], path: &Path) -> Result<Outline, InspectError> {
-    outline(Cursor::new(bytes)).map_err(|fault| fault.of(path))
+    outline(Cursor::new(bytes), path)
 }
 
-impl Fault {
-    fn of(self, path: &Path) -> InspectError {
+fn outline(source: impl Read + Seek, path: &Path) -> Result<Outline, InspectError> {
+    Outline::read(source).map_err(|error| {
         let path = path.to_owned();
-        match self {
-            Self::Read(reason) => InspectError::Read { path, reason },
-            Self::Format(reason) => InspectError::Format { path, reason },
+        match error {
+            OutlineError::Read(reason) => InspectError::Read { path, reason },
+            OutlineError::Format(reason) => InspectError::Format { path, reason },
         }
-    }
+    })
 }
-
-/// Inspects anything that can be read, from its start to its end.
-fn outline(mut source: impl Read + Seek) -> Result<Outline, Fault> {
-    let size = source.seek(SeekFrom::End(0))?;
-    source.rewind()?;
-    let outline = Outline::read(&mut Wire::new(source, size))?;
-    match (outline.ir_version, outline.has_graph) {
-        (None, _) => Err(Fault::Format("it has no ir_version, which every model has".to_owned())),
-        (_, false) => Err(Fault::Format("it has no graph, which every model has".to_owned())),
-        _ => Ok(outline),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use dcgan_core::terminal::escaped;
+use dcgan_onnx::{Outline, Value, type_name};
 
-use super::outline::{Outline, Value, type_name};
 use crate::metadata_entry::readable;
 
 /// Characters of a text that are shown.
@@ -13,7 +13,11 @@ const SHOWN: usize = 600;
 /// A title and what stands beside it, one row each.
 type Section = (String, Vec<String>);
 
-impl fmt::Display for Outline {
+/// An outline, printed as a table with a row for each fact.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a>(pub &'a Outline);
+
+impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sections: Vec<Section> =
             [self.about(), self.interface(), self.operators(), self.weights(), self.entries()]
@@ -32,35 +36,35 @@ impl fmt::Display for Outline {
     }
 }
 
-impl Outline {
+impl Table<'_> {
     fn about(&self) -> Vec<Section> {
-        let producer = self.producer.join(" ");
+        let producer = self.0.producer.join(" ");
         let domain = |domain: &str| if domain.is_empty() { "ai.onnx".to_owned() } else { shown(domain) };
-        let opsets = self.opsets.iter().map(|(name, version)| format!("{} {version}", domain(name)));
+        let opsets = self.0.opsets.iter().map(|(name, version)| format!("{} {version}", domain(name)));
         vec![
-            row("bytes", grouped(self.bytes)),
-            row("IR version", self.ir_version.map_or(String::new(), |version| version.to_string())),
+            row("bytes", grouped(self.0.bytes)),
+            row("IR version", self.0.ir_version.map_or(String::new(), |version| version.to_string())),
             ("opset".to_owned(), opsets.collect()),
             row("producer", shown(producer.trim())),
-            row("description", shown(&self.doc)),
-            row("graph", shown(&self.graph)),
+            row("description", shown(&self.0.doc)),
+            row("graph", shown(&self.0.graph)),
         ]
     }
 
     fn interface(&self) -> Vec<Section> {
-        vec![("inputs".to_owned(), values(&self.inputs)), ("outputs".to_owned(), values(&self.outputs))]
+        vec![("inputs".to_owned(), values(&self.0.inputs)), ("outputs".to_owned(), values(&self.0.outputs))]
     }
 
     fn operators(&self) -> Vec<Section> {
-        let total: u64 = self.nodes.values().sum();
-        let mut counts: Vec<_> = self.nodes.iter().collect();
+        let total: u64 = self.0.nodes.values().sum();
+        let mut counts: Vec<_> = self.0.nodes.iter().collect();
         counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let counts = counts.into_iter().map(|(operator, count)| format!("{count} {}", shown(operator)));
         vec![("nodes".to_owned(), [grouped(total)].into_iter().chain(counts).collect())]
     }
 
     fn weights(&self) -> Vec<Section> {
-        let constants = &self.constants;
+        let constants = &self.0.constants;
         let types = constants.elements.iter();
         let types = types.map(|(data_type, count)| format!("{} {}", grouped(*count), type_name(*data_type)));
         let files = constants.external.iter();
@@ -79,7 +83,7 @@ impl Outline {
     fn entries(&self) -> Vec<Section> {
         let entry =
             |(key, value): &(String, String)| format!("{}: {}", shown(key), shown(&readable(key, value)));
-        let entries = self.metadata.iter().map(entry);
+        let entries = self.0.metadata.iter().map(entry);
         vec![("metadata".to_owned(), entries.collect())]
     }
 }
@@ -113,4 +117,19 @@ fn grouped(number: u64) -> String {
         comma.then_some(',').into_iter().chain([digit])
     });
     separated.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_file_does_not_steer_the_terminal() {
+        let mut outline = Outline::default();
+        outline.metadata.push(("k".to_owned(), "a\x1b[2J".to_owned()));
+        outline.constants.external.insert("w.bin".to_owned(), 1);
+        let text = Table(&outline).to_string();
+        assert!(text.contains("k: a\\u{1b}[2J"), "{text}");
+        assert!(text.contains("1 tensor in w.bin"), "{text}");
+    }
 }

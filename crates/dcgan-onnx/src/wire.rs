@@ -1,28 +1,26 @@
 //! Protobuf's fields, walked in a file.
+//!
+//! prost decodes whole messages in memory, which a file of gigabytes, or a damaged one that claims so, may not have.
 
 use std::io::{self, BufReader, Read, Seek};
 
 /// Longer texts are cut: none that is worth a table is.
 const LONGEST_TEXT: u64 = 1 << 16;
 
-/// Why a walk ended early.
-#[derive(Debug)]
-pub(super) enum Fault {
+/// A model's structure cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum OutlineError {
     /// The file cannot be read.
-    Read(io::Error),
-    /// The bytes are not those of the message.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// The bytes are not those of a model: the first byte that is wrong, with what was expected there.
+    #[error("{0}")]
     Format(String),
-}
-
-impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Self {
-        Self::Read(error)
-    }
 }
 
 /// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(crate) enum Field {
     /// An integer, an enumeration or a boolean.
     Number(u64),
     /// So many bytes follow: text, a message, or packed numbers.
@@ -32,7 +30,7 @@ pub(super) enum Field {
 }
 
 /// A place in a file of messages.
-pub(super) struct Wire<R> {
+pub(crate) struct Wire<R> {
     reader: BufReader<R>,
     at: u64,
     /// Where the message ends that is walked.
@@ -40,21 +38,16 @@ pub(super) struct Wire<R> {
 }
 
 impl<R: Read + Seek> Wire<R> {
-    pub(super) fn new(source: R, size: u64) -> Self {
+    pub(crate) fn new(source: R, size: u64) -> Self {
         Self { reader: BufReader::new(source), at: 0, end: size }
-    }
-
-    /// The size of the message that is walked.
-    pub(super) fn end(&self) -> u64 {
-        self.end
     }
 
     /// Calls `visit` with the number and value of each field until the message ends. What it leaves of a field's bytes
     /// is stepped over.
-    pub(super) fn fields(
+    pub(crate) fn fields(
         &mut self,
-        mut visit: impl FnMut(&mut Self, u64, Field) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut visit: impl FnMut(&mut Self, u64, Field) -> Result<(), OutlineError>,
+    ) -> Result<(), OutlineError> {
         while self.at < self.end {
             let start = self.at;
             let key = self.varint()?;
@@ -90,11 +83,11 @@ impl<R: Read + Seek> Wire<R> {
     }
 
     /// The fields of the message that a field's bytes are.
-    pub(super) fn message(
+    pub(crate) fn message(
         &mut self,
         length: u64,
-        visit: impl FnMut(&mut Self, u64, Field) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        visit: impl FnMut(&mut Self, u64, Field) -> Result<(), OutlineError>,
+    ) -> Result<(), OutlineError> {
         let outer = std::mem::replace(&mut self.end, self.at + length);
         let result = self.fields(visit);
         self.end = outer;
@@ -102,7 +95,7 @@ impl<R: Read + Seek> Wire<R> {
     }
 
     /// The text that a field's bytes are, cut where it is very long.
-    pub(super) fn text(&mut self, length: u64) -> Result<String, Fault> {
+    pub(crate) fn text(&mut self, length: u64) -> Result<String, OutlineError> {
         let mut bytes = Vec::new();
         let length = length.min(LONGEST_TEXT);
         self.reader.by_ref().take(length).read_to_end(&mut bytes)?;
@@ -114,7 +107,7 @@ impl<R: Read + Seek> Wire<R> {
     }
 
     /// Calls `visit` with each number of a repeated field, be it packed or not.
-    pub(super) fn numbers(&mut self, field: Field, mut visit: impl FnMut(u64)) -> Result<(), Fault> {
+    pub(crate) fn numbers(&mut self, field: Field, mut visit: impl FnMut(u64)) -> Result<(), OutlineError> {
         match field {
             Field::Number(number) => visit(number),
             Field::Bytes(length) => {
@@ -128,7 +121,7 @@ impl<R: Read + Seek> Wire<R> {
         Ok(())
     }
 
-    fn varint(&mut self) -> Result<u64, Fault> {
+    fn varint(&mut self) -> Result<u64, OutlineError> {
         let start = self.at;
         let mut value = 0;
         for shift in (0..70).step_by(7) {
@@ -146,7 +139,7 @@ impl<R: Read + Seek> Wire<R> {
         Err(malformed(start, "a number has more than 64 bits"))
     }
 
-    fn skip_to(&mut self, next: u64) -> Result<(), Fault> {
+    fn skip_to(&mut self, next: u64) -> Result<(), OutlineError> {
         // Backwards only after packed numbers that ran over their field's end.
         let step = next.checked_sub(self.at).and_then(|step| i64::try_from(step).ok());
         let step = step.ok_or_else(|| malformed(self.at, "numbers do not end where their field does"))?;
@@ -156,6 +149,6 @@ impl<R: Read + Seek> Wire<R> {
     }
 }
 
-fn malformed(at: u64, reason: &str) -> Fault {
-    Fault::Format(format!("at byte {at}, {reason}"))
+fn malformed(at: u64, reason: &str) -> OutlineError {
+    OutlineError::Format(format!("at byte {at}, {reason}"))
 }
