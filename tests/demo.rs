@@ -12,13 +12,13 @@ use dcgan_data::DatasetKind;
 use dcgan_export::{ExportConfig, export};
 use dcgan_infer::{Engine, EngineConfig, Generator};
 use dcgan_kernels::recycler::Recycler;
+use dcgan_onnx::Message;
 use dcgan_train::backend::cpu::CpuBackend;
 use dcgan_train::networks::arch::Arch;
 use dcgan_train::report::progress::Progress;
 use dcgan_train::run::config::TrainConfig;
 use dcgan_train::run::train;
 use dfdx::tensor::Cpu;
-use prost::Message;
 
 /// That of `dcgan-train`.
 #[global_allocator]

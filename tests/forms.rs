@@ -6,8 +6,8 @@ use dcgan_core::{GeneratorSpec, latent, pixels};
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::{ExportConfig, export};
 use dcgan_infer::{Engine, Generator, ModelFile};
+use dcgan_onnx::Message;
 use ndarray::{Array4, Axis};
-use prost::Message;
 use tempfile::TempDir;
 
 use crate::difference::largest_difference;

@@ -6,12 +6,12 @@ use dcgan_core::latent::latents;
 use dcgan_core::{Checkpoint, GeneratorSpec};
 use dcgan_export::{ExportConfig, export};
 use dcgan_infer::{Engine, Generator};
+use dcgan_onnx::Message;
 use dcgan_train::backend::cpu::CpuBackend;
 use dcgan_train::networks::arch::{Arch, Architecture, ForArchitecture};
 use dcgan_train::networks::sampler::sample_checkpoint;
 use dfdx::tensor::Cpu;
 use ndarray::{Array4, Axis};
-use prost::Message;
 use tempfile::TempDir;
 
 use crate::difference::largest_difference;

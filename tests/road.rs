@@ -4,6 +4,7 @@ use dcgan_core::{Checkpoint, GeneratorSpec, latent};
 use dcgan_data::DatasetKind;
 use dcgan_export::{ExportConfig, export};
 use dcgan_infer::{Engine, Generator};
+use dcgan_onnx::Message;
 use dcgan_train::backend::cpu::CpuBackend;
 use dcgan_train::networks::arch::Arch;
 use dcgan_train::networks::sampler::sample_checkpoint;
@@ -11,7 +12,6 @@ use dcgan_train::report::event::Event;
 use dcgan_train::run::config::TrainConfig;
 use dcgan_train::run::train;
 use dfdx::tensor::Cpu;
-use prost::Message;
 use tempfile::TempDir;
 
 use crate::difference::largest_difference;

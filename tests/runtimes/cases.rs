@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use dcgan_core::latent::latents;
 use dcgan_export::{ExportConfig, export};
+use dcgan_onnx::Message;
 use dcgan_train::backend::cpu::CpuBackend;
 use dcgan_train::networks::arch::{Arch, Architecture, ForArchitecture};
 use dcgan_train::networks::sampler::sample_checkpoint;
 use dfdx::tensor::Cpu;
 use ndarray::{Array4, ArrayView4, Axis};
-use prost::Message;
 use serde::{Deserialize, Serialize};
 
 /// Sizes of the batches that every runtime is given, one after the other; the last is the largest.

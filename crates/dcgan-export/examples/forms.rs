@@ -15,7 +15,7 @@ use dcgan_core::{Checkpoint, latent};
 use dcgan_export::config::{Batch, Layout, OPSETS, OutputFormat, Precision};
 use dcgan_export::interpreter::{self, Array, Limits};
 use dcgan_export::{ExportConfig, export};
-use prost::Message;
+use dcgan_onnx::Message;
 
 /// Samples, and the size of the fixed batches.
 const COUNT: usize = 3;

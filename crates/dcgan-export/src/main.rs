@@ -13,7 +13,7 @@ use dcgan_core::{Weights, atomic, choice};
 use dcgan_export::inspect::{Table, inspect};
 use dcgan_export::verify::{Tolerance, verify};
 use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, export_network, parameter_count, triton};
-use prost::Message;
+use dcgan_onnx::Message;
 
 /// Exports a trained generator or discriminator to ONNX
 ///

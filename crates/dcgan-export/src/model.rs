@@ -1,8 +1,7 @@
 //! A network as a whole ONNX file: the graph, and what the file says of itself.
 
 use dcgan_core::{Checkpoint, metadata, seal};
-use dcgan_onnx::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
-use prost::Message;
+use dcgan_onnx::{Message, ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
 use crate::card::describe;
 use crate::check::check;
@@ -30,7 +29,7 @@ pub fn export(checkpoint: &Checkpoint, config: &ExportConfig) -> Result<ModelPro
 /// BatchNorm has its running statistics, so each sample depends on its own input alone; a convolution
 /// between a 1x1 map and a larger one becomes a Gemm and a Reshape, its equal. The model has passed
 /// [`check`] and says of itself what a [`Description`](dcgan_core::description::Description) holds;
-/// `prost::Message::encode_to_vec` gives the file's bytes, and the same network gives the same bytes. PyTorch equivalent: `torch.onnx.export` of a module in `eval()` with
+/// `dcgan_onnx::Message::encode_to_vec` gives the file's bytes, and the same network gives the same bytes. PyTorch equivalent: `torch.onnx.export` of a module in `eval()` with
 /// `dynamic_axes` for the batch.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use common::{generator, spec};
 use dcgan_core::Weights;
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::{Assumptions, CardConfig, ExportConfig, ModelProto, Network, export_network};
-use prost::Message;
+use dcgan_onnx::Message;
 use tempfile::TempDir;
 
 const CHECKPOINT: &str = "generator.safetensors";

@@ -5,7 +5,7 @@ mod common;
 use common::{dcgan64, decoded, generator, spec};
 use dcgan_core::GeneratorSpec;
 use dcgan_export::{ExportConfig, export, render};
-use prost::Message;
+use dcgan_onnx::Message;
 
 /// The text of a generator's file, without this crate's version, which changes with every release.
 fn text(spec: &GeneratorSpec) -> String {

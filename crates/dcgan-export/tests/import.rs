@@ -10,7 +10,7 @@ use common::pytorch::{difference, path};
 use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
 use dcgan_core::metadata;
 use dcgan_export::ModelProto;
-use prost::Message;
+use dcgan_onnx::Message;
 use tempfile::TempDir;
 
 /// Runs the program in a folder.

@@ -12,7 +12,7 @@ use dcgan_core::{Checkpoint, GeneratorSpec, pixels, seal};
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::interpreter::{self, Array, Element, Limits};
 use dcgan_export::{CardConfig, ExportConfig, ModelProto, export};
-use prost::Message;
+use dcgan_onnx::Message;
 use reference::reference;
 
 fn network() -> GeneratorSpec {

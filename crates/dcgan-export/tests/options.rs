@@ -13,8 +13,7 @@ use dcgan_export::config::{BATCHES, Batch, Layout, OPSETS, OutputFormat, Precisi
 use dcgan_export::interpreter::{self, Array, Element, Limits};
 use dcgan_export::{ExportConfig, ModelProto, check, export};
 use dcgan_onnx::tensor_proto::DataType;
-use dcgan_onnx::{TensorShapeProto, ValueInfoProto, tensor_shape_proto::dimension, type_proto};
-use prost::Message;
+use dcgan_onnx::{Message, TensorShapeProto, ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use reference::reference;
 
 /// Images that are computed, and the size of the fixed batches.

@@ -11,7 +11,7 @@ use common::{discriminator, generator, spec};
 use dcgan_core::Checkpoint;
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::{ExportConfig, ModelProto, export, triton};
-use prost::Message;
+use dcgan_onnx::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -6,7 +6,7 @@ use common::{dcgan64, generator, spec};
 use dcgan_core::{Checkpoint, TensorData};
 use dcgan_export::verify::{Tolerance, VerifyError, images, verify};
 use dcgan_export::{ExportConfig, ModelProto, Network, export};
-use prost::Message;
+use dcgan_onnx::Message;
 
 fn tiny() -> Checkpoint {
     generator(&spec("tiny", 3, &[4, 2], 1), 1)

@@ -23,7 +23,6 @@
 //! ```
 
 pub mod bench;
-mod beside;
 pub mod cache;
 pub mod doctor;
 pub mod engine;

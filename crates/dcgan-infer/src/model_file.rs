@@ -10,13 +10,10 @@ use std::path::{Path, PathBuf};
 
 use dcgan_core::description::{Description, DescriptionError};
 use dcgan_core::{input, metadata, seal};
-use prost::Message;
+use dcgan_onnx::skeleton::{ExternalData, GraphProto, ModelProto, TensorProto};
+use dcgan_onnx::{Message, beside};
 
-use crate::beside::beside;
 use crate::generator::GeneratorError;
-
-/// ONNX's mark of a tensor whose values lie in another file.
-const EXTERNAL: i32 = 1;
 
 /// A `.onnx` file that is whole as far as can be told without an engine, and has all its weight files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,69 +26,6 @@ pub struct ModelFile {
     weights_are_inputs: bool,
     is_extended: bool,
     is_changed: bool,
-}
-
-/// The fields of ONNX's messages that are read here; prost skips all others.
-#[derive(Clone, PartialEq, Message)]
-struct ModelProto {
-    #[prost(message, optional, tag = "7")]
-    graph: Option<GraphProto>,
-    #[prost(message, repeated, tag = "14")]
-    metadata_props: Vec<StringStringEntryProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GraphProto {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeProto>,
-    #[prost(message, repeated, tag = "5")]
-    initializer: Vec<TensorProto>,
-    #[prost(message, repeated, tag = "11")]
-    input: Vec<ValueInfoProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct NodeProto {
-    #[prost(message, repeated, tag = "5")]
-    attribute: Vec<AttributeProto>,
-}
-
-/// A tensor, a graph, several of them, or what is of no interest here.
-#[derive(Clone, PartialEq, Message)]
-struct AttributeProto {
-    #[prost(message, optional, tag = "5")]
-    t: Option<TensorProto>,
-    #[prost(message, optional, tag = "6")]
-    g: Option<GraphProto>,
-    #[prost(message, repeated, tag = "10")]
-    tensors: Vec<TensorProto>,
-    #[prost(message, repeated, tag = "11")]
-    graphs: Vec<GraphProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ValueInfoProto {
-    #[prost(bytes = "vec", tag = "1")]
-    name: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TensorProto {
-    #[prost(bytes = "vec", tag = "8")]
-    name: Vec<u8>,
-    #[prost(message, repeated, tag = "13")]
-    external_data: Vec<StringStringEntryProto>,
-    #[prost(int32, tag = "14")]
-    data_location: i32,
-}
-
-/// Bytes, where ONNX has strings: not every engine insists on UTF-8.
-#[derive(Clone, PartialEq, Message)]
-struct StringStringEntryProto {
-    #[prost(bytes = "vec", tag = "1")]
-    key: Vec<u8>,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
 }
 
 impl ModelFile {
@@ -114,16 +48,15 @@ impl ModelFile {
     pub(crate) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, GeneratorError> {
         let no_model = |reason: String| GeneratorError::NoModel { path: path.to_owned(), reason };
         let model = ModelProto::decode(bytes.as_slice()).map_err(|error| no_model(error.to_string()))?;
+        let metadata = model.metadata();
         let graph = model.graph.ok_or_else(|| no_model("there is no graph in it".to_owned()))?;
-        let metadata = model.metadata_props.iter().map(|entry| (text(&entry.key), text(&entry.value)));
-        let metadata: BTreeMap<_, _> = metadata.collect();
-        let names: HashSet<_> = graph.initializer.iter().map(|tensor| &tensor.name).collect();
+        let names: HashSet<_> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
         Ok(Self {
             path: path.to_owned(),
             is_changed: is_changed(&bytes, metadata.get(metadata::CHECKSUM)),
             metadata,
             weights: weight_files(path, &graph)?,
-            weights_are_inputs: graph.input.iter().any(|input| names.contains(&input.name)),
+            weights_are_inputs: graph.input.iter().any(|input| names.contains(input.name())),
             is_extended: false,
             bytes,
         })
@@ -195,18 +128,6 @@ impl ModelFile {
     }
 }
 
-impl GraphProto {
-    /// The tensors that are constants, also those of nodes and of the graphs inside of nodes.
-    fn tensors(&self) -> Vec<&TensorProto> {
-        let mut tensors: Vec<_> = self.initializer.iter().collect();
-        for attribute in self.node.iter().flat_map(|node| &node.attribute) {
-            tensors.extend(attribute.t.iter().chain(&attribute.tensors));
-            tensors.extend(attribute.g.iter().chain(&attribute.graphs).flat_map(Self::tensors));
-        }
-        tensors
-    }
-}
-
 fn is_changed(bytes: &[u8], checksum: Option<&String>) -> bool {
     checksum.is_some_and(|checksum| *checksum != seal::BLANK && !seal::is_intact(bytes, checksum))
 }
@@ -217,13 +138,8 @@ fn is_changed(bytes: &[u8], checksum: Option<&String>) -> bool {
 /// [`GeneratorError::Outside`] names the location that leaves the model's folder.
 fn needed_lengths(path: &Path, graph: &GraphProto) -> Result<BTreeMap<PathBuf, u64>, GeneratorError> {
     let mut lengths = BTreeMap::<PathBuf, u64>::new();
-    for tensor in graph.tensors().into_iter().filter(|tensor| tensor.data_location == EXTERNAL) {
-        let entry = |key: &[u8]| tensor.external_data.iter().find(|entry| entry.key == key);
-        // An engine says what is wrong with a tensor that lies nowhere.
-        let Some(location) = entry(b"location") else { continue };
-        let number = |key| entry(key).and_then(|entry| text(&entry.value).parse().ok()).unwrap_or(0u64);
-        let end = number(b"offset").saturating_add(number(b"length"));
-        let location = text(&location.value);
+    // An engine says what is wrong with a tensor that lies nowhere.
+    for ExternalData { location, end } in graph.tensors().into_iter().filter_map(TensorProto::external) {
         let file = beside(path, &location);
         let file = file.ok_or_else(|| GeneratorError::Outside { path: path.to_owned(), location })?;
         let length = lengths.entry(file).or_default();
@@ -255,16 +171,17 @@ fn check_weights(path: &Path, needed: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
+    use dcgan_onnx::skeleton::{AttributeProto, NodeProto, StringStringEntryProto};
+    use dcgan_onnx::tensor_proto::DataLocation;
+
     use super::*;
 
+    const EXTERNAL: Option<i32> = Some(DataLocation::External as i32);
+
     fn entry(key: &str, value: &str) -> StringStringEntryProto {
-        StringStringEntryProto { key: key.into(), value: value.into() }
+        StringStringEntryProto { key: Some(key.into()), value: Some(value.into()) }
     }
 
     /// A model of two tensors in `model.data`, 8 bytes each, and one that lies in the model itself.
@@ -280,7 +197,11 @@ mod tests {
         };
         let initializer = vec![tensor("0"), TensorProto::default(), tensor("8")];
         let graph = GraphProto { initializer, ..GraphProto::default() };
-        ModelProto { graph: Some(graph), metadata_props: vec![entry("key", "value")] }
+        ModelProto {
+            graph: Some(graph),
+            metadata_props: vec![entry("key", "value")],
+            ..ModelProto::default()
+        }
     }
 
     #[test]
@@ -301,7 +222,8 @@ mod tests {
         let is_changed = |key: &str, checksum: &str| {
             let graph = GraphProto::default();
             let metadata_props = vec![entry("key", key), entry(metadata::CHECKSUM, checksum)];
-            let bytes = ModelProto { graph: Some(graph), metadata_props }.encode_to_vec();
+            let bytes =
+                ModelProto { graph: Some(graph), metadata_props, ..ModelProto::default() }.encode_to_vec();
             fs::write(&path, &bytes).unwrap();
             (ModelFile::read(&path).unwrap().is_changed(), seal::checksum(&bytes))
         };
@@ -343,16 +265,16 @@ mod tests {
                 false => GraphProto { initializer: vec![tensor], ..GraphProto::default() },
                 true => {
                     let attribute = AttributeProto { t: Some(tensor), ..AttributeProto::default() };
-                    let node = NodeProto { attribute: vec![attribute] };
+                    let node = NodeProto { attribute: vec![attribute], ..NodeProto::default() };
                     let graph = GraphProto { node: vec![node], ..GraphProto::default() };
                     let attribute = AttributeProto { g: Some(graph), ..AttributeProto::default() };
                     GraphProto {
-                        node: vec![NodeProto { attribute: vec![attribute] }],
+                        node: vec![NodeProto { attribute: vec![attribute], ..NodeProto::default() }],
                         ..GraphProto::default()
                     }
                 }
             };
-            let model = ModelProto { graph: Some(graph), metadata_props: Vec::new() };
+            let model = ModelProto { graph: Some(graph), ..ModelProto::default() };
             fs::write(&path, model.encode_to_vec()).unwrap();
             let error = ModelFile::read(&path).unwrap_err();
             assert!(std::error::Error::source(&error).is_none(), "{error}");

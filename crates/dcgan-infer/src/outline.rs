@@ -2,95 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message;
+use dcgan_onnx::Message;
+use dcgan_onnx::skeleton::{ModelProto, ValueInfoProto, text};
+use dcgan_onnx::tensor_proto::DataType;
 
-/// Names of the element types that generators rarely have and engines rarely know, by ONNX's numbers for them.
-const RARE_ELEMENTS: [(i32, &str); 9] = [
-    (11, "float64"),
-    (14, "complex64"),
-    (15, "complex128"),
-    (16, "bfloat16"),
-    (17, "float8e4m3fn"),
-    (18, "float8e4m3fnuz"),
-    (19, "float8e5m2"),
-    (20, "float8e5m2fnuz"),
-    (23, "float4e2m1"),
+/// Names of the element types that generators rarely have and engines rarely know.
+const RARE_ELEMENTS: [(DataType, &str); 9] = [
+    (DataType::Double, "float64"),
+    (DataType::Complex64, "complex64"),
+    (DataType::Complex128, "complex128"),
+    (DataType::Bfloat16, "bfloat16"),
+    (DataType::Float8e4m3fn, "float8e4m3fn"),
+    (DataType::Float8e4m3fnuz, "float8e4m3fnuz"),
+    (DataType::Float8e5m2, "float8e5m2"),
+    (DataType::Float8e5m2fnuz, "float8e5m2fnuz"),
+    (DataType::Float4e2m1, "float4e2m1"),
 ];
 
 /// Domains whose operators ONNX and ONNX Runtime define.
 const KNOWN_DOMAINS: [&str; 6] =
     ["", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft"];
-
-/// The fields of ONNX's messages that are read here; prost skips all others.
-#[derive(Clone, PartialEq, Message)]
-struct ModelProto {
-    #[prost(int64, tag = "1")]
-    ir_version: i64,
-    #[prost(message, optional, tag = "7")]
-    graph: Option<GraphProto>,
-    #[prost(message, repeated, tag = "8")]
-    opset_import: Vec<OperatorSetIdProto>,
-    #[prost(message, repeated, tag = "25")]
-    functions: Vec<FunctionProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct OperatorSetIdProto {
-    #[prost(bytes = "vec", tag = "1")]
-    domain: Vec<u8>,
-    #[prost(int64, tag = "2")]
-    version: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct FunctionProto {
-    #[prost(bytes = "vec", tag = "10")]
-    domain: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GraphProto {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeProto>,
-    #[prost(message, repeated, tag = "5")]
-    initializer: Vec<TensorProto>,
-    #[prost(message, repeated, tag = "11")]
-    input: Vec<ValueInfoProto>,
-    #[prost(message, repeated, tag = "12")]
-    output: Vec<ValueInfoProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct NodeProto {
-    #[prost(bytes = "vec", tag = "4")]
-    op_type: Vec<u8>,
-    #[prost(bytes = "vec", tag = "7")]
-    domain: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TensorProto {
-    #[prost(int32, tag = "2")]
-    data_type: i32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ValueInfoProto {
-    #[prost(message, optional, tag = "2")]
-    r#type: Option<TypeProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TypeProto {
-    #[prost(message, optional, tag = "1")]
-    tensor: Option<TensorTypeProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TensorTypeProto {
-    #[prost(int32, tag = "1")]
-    elem_type: i32,
-}
 
 /// A model, from afar.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,22 +39,21 @@ pub(crate) struct Outline {
 impl Outline {
     /// The outline of a `.onnx` file; an empty one if it is damaged.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        let ModelProto { ir_version, graph, opset_import, functions } =
-            ModelProto::decode(bytes).unwrap_or_default();
-        let graph = graph.unwrap_or_default();
+        let mut model = ModelProto::decode(bytes).unwrap_or_default();
+        let graph = model.graph.take().unwrap_or_default();
         let opsets: BTreeMap<_, _> =
-            opset_import.iter().map(|set| (text(&set.domain), set.version)).collect();
+            model.opset_import.iter().map(|set| (text(set.domain()), set.version())).collect();
         let opset = opsets.get("").or(opsets.get("ai.onnx")).copied().unwrap_or(0);
-        let own: BTreeSet<_> = functions.iter().map(|function| text(&function.domain)).collect();
+        let own: BTreeSet<_> = model.functions.iter().map(|function| text(function.domain())).collect();
         let is_custom = |domain: &String| !KNOWN_DOMAINS.contains(&domain.as_str()) && !own.contains(domain);
-        let operators = graph.node.iter().map(|node| (text(&node.domain), text(&node.op_type)));
+        let operators = graph.node.iter().map(|node| (text(node.domain()), text(node.op_type())));
         let custom = operators.filter(|(domain, _)| is_custom(domain));
         let values = graph.input.iter().chain(&graph.output);
-        let declared = values.filter_map(|value| Some(value.r#type.as_ref()?.tensor.as_ref()?.elem_type));
-        let elements = graph.initializer.iter().map(|tensor| tensor.data_type).chain(declared);
-        let rare = |element: i32| RARE_ELEMENTS.into_iter().find(|(number, _)| *number == element);
+        let elements = graph.initializer.iter().map(|tensor| tensor.data_type());
+        let elements = elements.chain(values.filter_map(ValueInfoProto::elem_type));
+        let rare = |element: i32| RARE_ELEMENTS.into_iter().find(|(rare, _)| *rare as i32 == element);
         Self {
-            ir_version,
+            ir_version: model.ir_version(),
             opset,
             rare_elements: elements.filter_map(rare).map(|(_, name)| name).collect(),
             custom_operators: custom.map(|(domain, name)| format!("{domain}.{name}")).collect(),
@@ -131,20 +61,26 @@ impl Outline {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
+    use dcgan_onnx::skeleton::{
+        FunctionProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, type_proto,
+    };
+
     use super::*;
 
     #[test]
     fn types_versions_and_foreign_operators_are_told() {
-        let node = |domain: &str, name: &str| NodeProto { op_type: name.into(), domain: domain.into() };
-        let tensor = |data_type| TensorProto { data_type };
-        let value = |elem_type| ValueInfoProto {
-            r#type: Some(TypeProto { tensor: Some(TensorTypeProto { elem_type }) }),
+        let node = |domain: &str, name: &str| NodeProto {
+            op_type: Some(name.into()),
+            domain: Some(domain.into()),
+            ..NodeProto::default()
+        };
+        let tensor = |data_type| TensorProto { data_type: Some(data_type), ..TensorProto::default() };
+        let value = |elem_type| {
+            let tensor = type_proto::Tensor { elem_type: Some(elem_type), shape: None };
+            let r#type = Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)) });
+            ValueInfoProto { r#type, ..ValueInfoProto::default() }
         };
         let graph = GraphProto {
             node: vec![
@@ -156,13 +92,18 @@ mod tests {
             initializer: vec![tensor(1), tensor(11)],
             input: vec![value(10)],
             output: vec![value(16), ValueInfoProto::default()],
+            ..GraphProto::default()
         };
-        let set = |domain: &str, version| OperatorSetIdProto { domain: domain.into(), version };
+        let set = |domain: &str, version| OperatorSetIdProto {
+            domain: Some(domain.into()),
+            version: Some(version),
+        };
         let model = ModelProto {
-            ir_version: 8,
+            ir_version: Some(8),
             graph: Some(graph),
             opset_import: vec![set("my.x", 1), set("", 17)],
-            functions: vec![FunctionProto { domain: "own".into() }],
+            functions: vec![FunctionProto { domain: Some("own".into()), ..FunctionProto::default() }],
+            ..ModelProto::default()
         };
         let outline = Outline::of(&model.encode_to_vec());
         assert_eq!((outline.ir_version, outline.opset), (8, 17));

@@ -2,11 +2,15 @@
 //!
 //! - the messages, such as [`ModelProto`]: whole files in memory, as an exporter writes them. They are compiled from the
 //!   description, with ONNX's names and field numbers
+//! - [`skeleton`]: the same messages without the values of tensors, to read files of any origin from memory
 //! - [`Outline`]: the structure of a file of any size and origin, read in bounded memory
-//! - [`type_name`]: the name of a data type
+//! - [`beside()`]: the path of a file in which a model keeps weights; [`type_name`]: the name of a data type
 
+mod beside;
 mod data_type;
 mod outline;
+pub mod skeleton;
+mod tensor;
 mod wire;
 
 /// The messages of an ONNX file.
@@ -23,7 +27,9 @@ mod field {
     include!(concat!(env!("OUT_DIR"), "/fields.rs"));
 }
 
+pub use beside::beside;
 pub use data_type::type_name;
 pub use messages::*;
 pub use outline::{Constants, Outline, Value};
+pub use prost::{DecodeError, Message};
 pub use wire::OutlineError;

@@ -21,6 +21,8 @@ mod generator {
         NoModel { path: PathBuf, reason: String },
         #[error("{path:?}: {weights:?}")]
         Weights { path: PathBuf, weights: PathBuf, source: io::Error },
+        #[error("{path:?}: {location:?}")]
+        Outside { path: PathBuf, location: String },
     }
 }
 

@@ -140,19 +140,12 @@ pub(super) fn decode(tensor: &TensorProto, budget: &mut Budget) -> Result<Array,
         _ => return Err(format!("data type {} is not known here", tensor.data_type())),
     };
     let (values, integers) = match element {
-        Element::I64 => (Vec::new(), integers(tensor)),
+        Element::I64 => (Vec::new(), tensor.integers()),
         element => (floats(tensor, element), Vec::new()),
     };
     match values.len().max(integers.len()) {
         found if found == count => Ok(Array { shape, element, values, integers }),
         found => Err(format!("{found} elements, its shape {shape:?} needs {count}")),
-    }
-}
-
-fn integers(tensor: &TensorProto) -> Vec<i64> {
-    match tensor.raw_data() {
-        [] => tensor.int64_data.clone(),
-        raw => raw.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect(),
     }
 }
 

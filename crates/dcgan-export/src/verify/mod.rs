@@ -8,9 +8,8 @@ mod difference;
 mod reference;
 
 use dcgan_core::latent;
-use dcgan_onnx::ModelProto;
 use dcgan_onnx::tensor_proto::DataType;
-use prost::Message;
+use dcgan_onnx::{Message, ModelProto};
 
 use crate::interpreter::{self, Array, Limits, RunError};
 use crate::network::{Network, NetworkKind};
@@ -32,7 +31,7 @@ const SEED: u64 = 0x5EED_0000;
 pub enum VerifyError {
     /// The bytes are no ONNX file.
     #[error("the written file cannot be read back")]
-    Decode(#[from] prost::DecodeError),
+    Decode(#[from] dcgan_onnx::DecodeError),
     /// The graph does not run.
     #[error("the written file does not run")]
     Run(#[from] RunError),

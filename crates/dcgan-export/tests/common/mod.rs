@@ -11,7 +11,7 @@ use dcgan_core::rng::Rng;
 use dcgan_core::spec::TensorSpec;
 use dcgan_core::{Checkpoint, DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorData, TrainingRecord};
 use dcgan_export::ModelProto;
-use prost::Message;
+use dcgan_onnx::Message;
 
 /// What an architecture is made of.
 pub fn spec(arch: &str, latent: usize, widths: &[usize], channels: usize) -> GeneratorSpec {

@@ -15,8 +15,7 @@ use dcgan_export::inspect::{Table, inspect_bytes};
 use dcgan_export::interpreter::{self, Array, Limits};
 use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, check, export_network, render};
 use dcgan_onnx::tensor_shape_proto::dimension;
-use dcgan_onnx::{GraphProto, ValueInfoProto, type_proto};
-use prost::Message;
+use dcgan_onnx::{GraphProto, Message, ValueInfoProto, type_proto};
 
 pub use operators::operators;
 

@@ -2,34 +2,8 @@
 
 use std::collections::HashSet;
 
-use prost::{DecodeError, Message};
-
-/// The fields of ONNX's messages that are read and written here; prost skips all others.
-#[derive(Clone, PartialEq, Message)]
-struct ModelProto {
-    #[prost(message, optional, tag = "7")]
-    graph: Option<GraphProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GraphProto {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeProto>,
-    #[prost(message, repeated, tag = "12")]
-    output: Vec<ValueInfoProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct NodeProto {
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    output: Vec<Vec<u8>>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ValueInfoProto {
-    #[prost(bytes = "vec", tag = "1")]
-    name: Vec<u8>,
-}
+use dcgan_onnx::skeleton::{GraphProto, ModelProto, ValueInfoProto, text};
+use dcgan_onnx::{DecodeError, Message};
 
 /// The tensors that the nodes of a graph give.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +18,7 @@ impl Tensors {
     /// Those of a model.
     pub(super) fn of(model: &[u8]) -> Result<Self, DecodeError> {
         let graph = ModelProto::decode(model)?.graph.unwrap_or_default();
-        let outputs: Vec<_> = graph.output.iter().map(|output| text(&output.name)).collect();
+        let outputs: Vec<_> = graph.output.iter().map(|output| text(output.name())).collect();
         let known: HashSet<_> = outputs.iter().cloned().collect();
         let inner = graph.node.iter().flat_map(|node| &node.output).map(|name| text(name));
         let inner = inner.filter(|name| !name.is_empty() && !known.contains(name)).collect();
@@ -65,16 +39,15 @@ impl Tensors {
 /// What makes the tensor `name` an output of a model when it follows the model's bytes. An engine finds out its type and
 /// shape.
 pub(super) fn another_output(name: &str) -> Vec<u8> {
-    let output = vec![ValueInfoProto { name: name.as_bytes().to_vec() }];
-    ModelProto { graph: Some(GraphProto { node: Vec::new(), output }) }.encode_to_vec()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    let output = vec![ValueInfoProto { name: Some(name.into()), ..ValueInfoProto::default() }];
+    let graph = GraphProto { output, ..GraphProto::default() };
+    ModelProto { graph: Some(graph), ..ModelProto::default() }.encode_to_vec()
 }
 
 #[cfg(test)]
 mod tests {
+    use dcgan_onnx::skeleton::NodeProto;
+
     use super::*;
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -85,10 +58,12 @@ mod tests {
     fn model() -> Vec<u8> {
         let node = |outputs: &[&str]| NodeProto {
             output: outputs.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            ..NodeProto::default()
         };
-        let output = vec![ValueInfoProto { name: b"c".to_vec() }];
-        let node = vec![node(&["a"]), node(&["b", ""]), node(&["c"])];
-        ModelProto { graph: Some(GraphProto { node, output }) }.encode_to_vec()
+        let graph =
+            GraphProto { node: vec![node(&["a"]), node(&["b", ""]), node(&["c"])], ..GraphProto::default() };
+        let inner = ModelProto { graph: Some(graph), ..ModelProto::default() };
+        [inner.encode_to_vec(), another_output("c")].concat()
     }
 
     #[test]

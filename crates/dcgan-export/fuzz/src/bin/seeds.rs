@@ -11,7 +11,7 @@ use dcgan_core::description::TestVector;
 use dcgan_core::{Checkpoint, seal};
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::{ExportConfig, export};
-use prost::Message;
+use dcgan_onnx::Message;
 
 fn main() {
     let (plain, deep) = (generator(&spec("a", 1, &[1], 1), 1), generator(&spec("b", 2, &[1, 1], 3), 2));

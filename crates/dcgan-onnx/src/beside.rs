@@ -9,7 +9,7 @@ const MOST_LINKS: usize = 40;
 /// The file at `location`, which a model's file names, if that is a path inside of the model's folder. Outside of it,
 /// nothing is looked at: neither `..`, nor an absolute path, nor a symbolic link leads there. If the model itself is a
 /// symbolic link, as in the cache of Hugging Face, the folder of the file that it leads to is one of the model's, too.
-pub(crate) fn beside(model: &Path, location: &str) -> Option<PathBuf> {
+pub fn beside(model: &Path, location: &str) -> Option<PathBuf> {
     let folder = model.parent().unwrap_or(Path::new(""));
     let path = Path::new(location);
     let is_plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
