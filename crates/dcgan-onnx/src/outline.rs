@@ -8,6 +8,8 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::data_type::{is_float, type_name};
 use crate::field;
+use crate::skeleton::tensor_shape_proto::{Dimension, dimension};
+use crate::skeleton::{OperatorSetIdProto, ValueInfoProto, text, type_proto};
 use crate::wire::{Field, OutlineError, Wire};
 
 /// Graphs within graphs, the bodies of loops and branches, nest no deeper in any sane file.
@@ -99,7 +101,10 @@ impl Outline {
                     model.has_graph = true;
                     model.graph(wire, length, 0)?;
                 }
-                (model_proto::OPSET_IMPORT, Field::Bytes(length)) => model.opsets.push(opset(wire, length)?),
+                (model_proto::OPSET_IMPORT, Field::Bytes(length)) => {
+                    let set: OperatorSetIdProto = wire.decoded(length)?;
+                    model.opsets.push((text(set.domain()), set.version()));
+                }
                 (model_proto::METADATA_PROPS, Field::Bytes(length)) => {
                     model.metadata.push(entry(wire, length)?)
                 }
@@ -137,8 +142,8 @@ impl Outline {
                     let name = self.tensor(wire, length)?;
                     self.initializers.insert(name);
                 }
-                (graph_proto::INPUT, 0) => self.inputs.push(value(wire, length)?),
-                (graph_proto::OUTPUT, 0) => self.outputs.push(value(wire, length)?),
+                (graph_proto::INPUT, 0) => self.inputs.push(Value::of(&wire.decoded(length)?)),
+                (graph_proto::OUTPUT, 0) => self.outputs.push(Value::of(&wire.decoded(length)?)),
                 (graph_proto::SPARSE_INITIALIZER, _) => self.sparse_tensor(wire, length)?,
                 _ => {}
             }
@@ -248,20 +253,6 @@ impl Outline {
     }
 }
 
-/// Domain and version.
-fn opset<R: Read + Seek>(wire: &mut Wire<R>, length: u64) -> Result<(String, i64), OutlineError> {
-    let (mut domain, mut version) = (String::new(), 0);
-    wire.message(length, |wire, number, field| {
-        match (number, field) {
-            (field::operator_set_id_proto::DOMAIN, Field::Bytes(length)) => domain = wire.text(length)?,
-            (field::operator_set_id_proto::VERSION, Field::Number(number)) => version = number as i64,
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok((domain, version))
-}
-
 /// Key and value.
 fn entry<R: Read + Seek>(wire: &mut Wire<R>, length: u64) -> Result<(String, String), OutlineError> {
     let (mut key, mut value) = (String::new(), String::new());
@@ -276,75 +267,32 @@ fn entry<R: Read + Seek>(wire: &mut Wire<R>, length: u64) -> Result<(String, Str
     Ok((key, value))
 }
 
-fn value<R: Read + Seek>(wire: &mut Wire<R>, length: u64) -> Result<Value, OutlineError> {
-    let mut value = Value { name: String::new(), kind: "?".to_owned() };
-    wire.message(length, |wire, number, field| {
-        match (number, field) {
-            (field::value_info_proto::NAME, Field::Bytes(length)) => value.name = wire.text(length)?,
-            (field::value_info_proto::TYPE, Field::Bytes(length)) => value.kind = kind(wire, length)?,
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(value)
+impl Value {
+    fn of(value: &ValueInfoProto) -> Self {
+        let kind = match value.r#type.as_ref().and_then(|kind| kind.value.as_ref()) {
+            Some(type_proto::Value::TensorType(tensor)) => tensor_type(tensor),
+            Some(type_proto::Value::SparseTensorType(tensor)) => format!("sparse {}", tensor_type(tensor)),
+            Some(type_proto::Value::SequenceType(_)) => "sequence".to_owned(),
+            Some(type_proto::Value::MapType(_)) => "map".to_owned(),
+            Some(type_proto::Value::OptionalType(_)) => "optional".to_owned(),
+            None => "?".to_owned(),
+        };
+        Self { name: text(value.name()), kind }
+    }
 }
 
-/// A TypeProto: a tensor, or something that only other networks have.
-fn kind<R: Read + Seek>(wire: &mut Wire<R>, length: u64) -> Result<String, OutlineError> {
-    use field::type_proto;
-    let mut kind = "?".to_owned();
-    wire.message(length, |wire, number, field| {
-        match (number, field) {
-            (type_proto::TENSOR_TYPE, Field::Bytes(length)) => kind = tensor_type(wire, length)?,
-            (type_proto::SPARSE_TENSOR_TYPE, Field::Bytes(length)) => {
-                kind = format!("sparse {}", tensor_type(wire, length)?)
-            }
-            (type_proto::SEQUENCE_TYPE, _) => kind = "sequence".to_owned(),
-            (type_proto::MAP_TYPE, _) => kind = "map".to_owned(),
-            (type_proto::OPTIONAL_TYPE, _) => kind = "optional".to_owned(),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(kind)
+fn tensor_type(tensor: &type_proto::Tensor) -> String {
+    let element = type_name(tensor.elem_type().into());
+    match &tensor.shape {
+        Some(shape) => format!("{element} [{}]", shape.dim.iter().map(dim).collect::<Vec<_>>().join(", ")),
+        None => format!("{element} of any shape"),
+    }
 }
 
-fn tensor_type<R: Read + Seek>(wire: &mut Wire<R>, length: u64) -> Result<String, OutlineError> {
-    use field::type_proto::tensor;
-    let (mut element, mut shape) = (0, None);
-    wire.message(length, |wire, number, field| {
-        match (number, field) {
-            (tensor::ELEM_TYPE, Field::Number(number)) => element = number as i64,
-            (tensor::SHAPE, Field::Bytes(length)) => {
-                let mut dims = Vec::new();
-                wire.message(length, |wire, number, field| {
-                    if let (field::tensor_shape_proto::DIM, Field::Bytes(length)) = (number, field) {
-                        dims.push(dim(wire, length)?);
-                    }
-                    Ok(())
-                })?;
-                shape = Some(dims.join(", "));
-            }
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(match shape {
-        Some(shape) => format!("{} [{shape}]", type_name(element)),
-        None => format!("{} of any shape", type_name(element)),
-    })
-}
-
-fn dim<R: Read + Seek>(wire: &mut Wire<R>, length: u64) -> Result<String, OutlineError> {
-    use field::tensor_shape_proto::dimension;
-    let mut dim = "?".to_owned();
-    wire.message(length, |wire, number, field| {
-        match (number, field) {
-            (dimension::DIM_VALUE, Field::Number(number)) => dim = (number as i64).to_string(),
-            (dimension::DIM_PARAM, Field::Bytes(length)) => dim = wire.text(length)?,
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(dim)
+fn dim(dim: &Dimension) -> String {
+    match &dim.value {
+        Some(dimension::Value::DimValue(size)) => size.to_string(),
+        Some(dimension::Value::DimParam(name)) => text(name),
+        None => "?".to_owned(),
+    }
 }

@@ -4,8 +4,14 @@
 
 use std::io::{self, BufReader, Read, Seek};
 
+use prost::Message;
+
+use crate::skeleton::text;
+
 /// Longer texts are cut: none that is worth a table is.
 const LONGEST_TEXT: u64 = 1 << 16;
+/// Bytes of a message that is decoded: a value with its name and shape, or an operator set.
+const LARGEST_MESSAGE: u64 = 1 << 20;
 
 /// A model's structure cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -96,14 +102,28 @@ impl<R: Read + Seek> Wire<R> {
 
     /// The text that a field's bytes are, cut where it is very long.
     pub(crate) fn text(&mut self, length: u64) -> Result<String, OutlineError> {
+        Ok(text(&self.bytes(length.min(LONGEST_TEXT))?))
+    }
+
+    /// The message that a field's bytes are, of a type that is small in any sane file.
+    pub(crate) fn decoded<M: Message + Default>(&mut self, length: u64) -> Result<M, OutlineError> {
+        let start = self.at;
+        if length > LARGEST_MESSAGE {
+            let reason = format!("a message has {length} bytes, expected at most {LARGEST_MESSAGE}");
+            return Err(malformed(start, &reason));
+        }
+        let bytes = self.bytes(length)?;
+        M::decode(bytes.as_slice()).map_err(|error| malformed(start, &error.to_string()))
+    }
+
+    fn bytes(&mut self, length: u64) -> Result<Vec<u8>, OutlineError> {
         let mut bytes = Vec::new();
-        let length = length.min(LONGEST_TEXT);
         self.reader.by_ref().take(length).read_to_end(&mut bytes)?;
         self.at += length;
         if bytes.len() as u64 != length {
             return Err(malformed(self.at, "the file ends before its text"));
         }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(bytes)
     }
 
     /// Calls `visit` with each number of a repeated field, be it packed or not.
