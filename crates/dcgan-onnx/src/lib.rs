@@ -5,6 +5,18 @@
 //! - [`skeleton`]: the same messages without the values of tensors, to read files of any origin from memory
 //! - [`Outline`]: the structure of a file of any size and origin, read in bounded memory
 //! - [`beside()`]: the path of a file in which a model keeps weights; [`type_name`]: the name of a data type
+//!
+//! Engines and networks are no concern of this crate: who decodes a model decides what it has to hold.
+//!
+//! ```
+//! use std::io::Cursor;
+//! use dcgan_onnx::{GraphProto, Message, ModelProto, Outline};
+//!
+//! let model = ModelProto { ir_version: Some(8), graph: Some(GraphProto::default()), ..ModelProto::default() };
+//! let outline = Outline::read(Cursor::new(model.encode_to_vec()))?;
+//! assert_eq!((outline.ir_version, outline.constants.parameters), (Some(8), 0));
+//! # Ok::<(), dcgan_onnx::OutlineError>(())
+//! ```
 
 mod beside;
 mod data_type;
