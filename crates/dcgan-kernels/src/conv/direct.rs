@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{ConvShape, ranges};
+use super::shape::{ConvShape, ranges};
 use crate::matmul::{Layout, Old, matmul};
 use crate::scratch;
 use crate::shared::Shared;

@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::ConvShape;
 use super::planes::Planes;
 use super::scheme::{F22, F42, Scheme, both_ways};
+use super::shape::ConvShape;
 use crate::shared::Shared;
 use crate::simd::{Kernel, LANES, Level, Simd, lanes, load, store_new};
 use crate::uninit::filled;

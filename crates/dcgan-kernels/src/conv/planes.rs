@@ -1,6 +1,6 @@
 //! How the planes of a Winograd scheme lie in memory.
 
-use super::ranges;
+use super::shape::ranges;
 use crate::matmul::Layout;
 use crate::simd::LANES;
 

@@ -12,9 +12,9 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
-use super::ConvShape;
 use super::planes::Planes;
 use super::scheme::{Scheme, both_ways};
+use super::shape::ConvShape;
 use crate::shared::Shared;
 use crate::simd::{Kernel, LANES, Simd, Vector, load, store, store_new};
 use crate::uninit::written;

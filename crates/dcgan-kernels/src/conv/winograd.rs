@@ -19,10 +19,11 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
+use super::filter;
 use super::planes::Planes;
 use super::scheme::Scheme;
+use super::shape::{ConvShape, ranges};
 use super::transform::{LargeToPlanes, PlanesToLarge, PlanesToSmall, SmallToPlanes, Tiles};
-use super::{ConvShape, filter, ranges};
 use crate::matmul::{Layout, Old, matmul};
 use crate::scratch;
 use crate::shared::Shared;

@@ -3,7 +3,7 @@
 use std::array::from_fn;
 use std::ops::{Add, Div, Mul, Sub};
 
-use super::{LANES, Simd, Vector};
+use super::vector::{LANES, Simd, Vector};
 
 /// What every processor has.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
 
-use super::{Kernel, LANES, Simd, Vector};
+use super::vector::{Kernel, LANES, Simd, Vector};
 
 /// Proof of AVX-512.
 #[derive(Clone, Copy)]
