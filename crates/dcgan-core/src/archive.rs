@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::atomic::{self, WriteError};
-use crate::checkpoint::{CheckpointError, TensorData};
-use crate::seal;
-use crate::tensor_file::{self, is_intact, json, parse};
+use crate::checkpoint_error::CheckpointError;
+use crate::checksum;
+use crate::tensor_file::{self, TensorData, is_intact, json, parse};
 
 /// What such a file holds. Unlike in a [`Checkpoint`](crate::Checkpoint), values need not be finite.
 ///
@@ -50,7 +50,7 @@ impl Archive {
     }
 
     fn to_bytes(&self, key: &str) -> io::Result<Vec<u8>> {
-        let sealed = Sealed { description: &self.description, sha256: seal::BLANK.to_owned() };
+        let sealed = Sealed { description: &self.description, sha256: checksum::BLANK.to_owned() };
         tensor_file::to_bytes(key, &serde_json::to_string(&sealed)?, &self.tensors)
     }
 

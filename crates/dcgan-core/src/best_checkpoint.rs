@@ -1,39 +1,42 @@
-//! Which of the generators that a training run leaves in its folder is the one to use.
+//! Picks the best generator of a training run.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint_error::CheckpointError;
 
-/// A run's generators that are worth using, the best one first, and what each is.
+/// File names of a run's generators, best first, each with a description.
 pub const GENERATORS: [(&str, &str); 3] = [
     ("generator_best.safetensors", "the best of the run by its metric"),
     ("generator_ema_final.safetensors", "the mean of the generator's weights at the end of the run"),
     ("generator_final.safetensors", "the generator at the end of the run"),
 ];
 
-/// The checkpoint that a path stands for.
+/// A checkpoint file, given by its path or picked from a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice<'a> {
-    /// The file.
+pub struct BestCheckpoint<'a> {
+    /// The checkpoint file.
     pub path: Cow<'a, Path>,
-    /// What it is, where it was chosen out of a folder.
+    /// Its description in [`GENERATORS`], if it was picked from a folder.
     pub reason: Option<&'static str>,
 }
 
-/// The first of [`GENERATORS`] that is in `path`, if that is a folder; else `path` itself.
+/// Picks the first of [`GENERATORS`] in the folder `path`, or returns `path` if it is not a folder.
 ///
 /// # Errors
-/// [`CheckpointError::Folder`] if it is a folder and has none of them.
-pub fn choose(path: &Path) -> Result<Choice<'_>, CheckpointError> {
+/// [`CheckpointError::NoGenerator`] if the folder has none of them.
+pub fn choose(path: &Path) -> Result<BestCheckpoint<'_>, CheckpointError> {
     if !path.is_dir() {
-        return Ok(Choice { path: Cow::Borrowed(path), reason: None });
+        return Ok(BestCheckpoint { path: Cow::Borrowed(path), reason: None });
     }
     let found = GENERATORS.iter().find_map(|(name, reason)| {
         let path: PathBuf = path.join(name);
-        path.is_file().then_some(Choice { path: Cow::Owned(path), reason: Some(*reason) })
+        path.is_file().then_some(BestCheckpoint { path: Cow::Owned(path), reason: Some(*reason) })
     });
-    found.ok_or_else(|| CheckpointError::Folder { path: path.to_owned() })
+    found.ok_or_else(|| CheckpointError::NoGenerator {
+        folder: path.to_owned(),
+        expected: GENERATORS.map(|(name, _)| name),
+    })
 }
 
 #[cfg(test)]
@@ -54,7 +57,7 @@ mod tests {
             fs::write(&path, b"").unwrap();
             assert_eq!(
                 choose(folder.path()).unwrap(),
-                Choice { path: Cow::Owned(path), reason: Some(*reason) }
+                BestCheckpoint { path: Cow::Owned(path), reason: Some(*reason) }
             );
         }
     }
@@ -62,6 +65,6 @@ mod tests {
     #[test]
     fn a_file_is_itself_whether_it_is_there_or_not() {
         let path = Path::new("no/such/file");
-        assert_eq!(choose(path).unwrap(), Choice { path: Cow::Borrowed(path), reason: None });
+        assert_eq!(choose(path).unwrap(), BestCheckpoint { path: Cow::Borrowed(path), reason: None });
     }
 }

@@ -7,26 +7,21 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic::{self, WriteError};
-use crate::memory::OutOfMemory;
-use crate::seal;
+use crate::checksum;
 use crate::spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec, TensorSpec};
-use crate::tensor_file::{self, is_intact, parse};
+use crate::tensor_file::{self, TensorData, is_intact, parse};
+
+pub use crate::checkpoint_error::{CheckpointError, PICKLE_TO_SAFETENSORS};
 
 /// The metadata entry that holds the description.
 const METADATA_KEY: &str = "dcgan";
-/// Turns a state dict that `torch.save` wrote into one that this program reads; it needs the Python packages
-/// torch, numpy and safetensors.
-pub const PICKLE_TO_SAFETENSORS: &str = "python3 -c \"import sys, torch, safetensors.torch as s; \
-    s.save_file({k: v.contiguous() for k, v in \
-    torch.load(sys.argv[1], map_location='cpu', weights_only=True).items()}, sys.argv[2])\" \
-    model.pth model.safetensors";
 
 /// A network's weights with what is needed to understand them.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,15 +32,6 @@ pub struct Checkpoint {
     pub record: TrainingRecord,
     /// The state dict: exactly the tensors of [`NetworkSpec::tensors`].
     pub tensors: BTreeMap<String, TensorData>,
-}
-
-/// Values of one tensor.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TensorData {
-    /// Weights and running statistics.
-    F32(ArrayD<f32>),
-    /// BatchNorm's `num_batches_tracked`, a scalar.
-    Count(i64),
 }
 
 /// How a network was trained, as far as the run's result depends on it.
@@ -60,97 +46,6 @@ pub struct TrainingRecord {
     /// What the generator's images were measured to be, such as `kid`; nothing where they were not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub measured: BTreeMap<String, f64>,
-}
-
-/// A checkpoint could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// The file cannot be opened or read. The message has its cause in it, so there is no `source`.
-    #[error(
-        "cannot read checkpoint {}: {reason}; expected a checkpoint that dcgan-train saved, such as \
-         checkpoints/generator_final.safetensors; name it with --checkpoint",
-        path.display()
-    )]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        reason: io::Error,
-    },
-    /// The file is too large for this process.
-    #[error(transparent)]
-    Memory(#[from] OutOfMemory),
-    /// The bytes are no whole safetensors file.
-    #[error(
-        "{} is not a whole safetensors file ({reason}): it may be truncated, or of another kind; \
-         a checkpoint of dcgan-train ends in .safetensors",
-        path.display()
-    )]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said.
-        reason: String,
-    },
-    /// The file is one of `torch.save`.
-    #[error(
-        "{} is a pickle of PyTorch, which only Python reads; this line makes a safetensors file of its state dict: \
-         {PICKLE_TO_SAFETENSORS}",
-        path.display()
-    )]
-    Pickle {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The header does not describe a DCGAN.
-    #[error("checkpoint {} does not describe a DCGAN: {reason}", path.display())]
-    Description {
-        /// The file.
-        path: PathBuf,
-        /// What was expected and found.
-        reason: String,
-    },
-    /// A tensor is missing, surplus, of another shape or not finite.
-    #[error("checkpoint {}: {reason}", path.display())]
-    Tensor {
-        /// The file.
-        path: PathBuf,
-        /// Which tensor, what was expected and found.
-        reason: String,
-    },
-    /// The content is not what was saved.
-    #[error(
-        "checkpoint {} is damaged: its content does not have the checksum that it was saved with; \
-         use another copy or an earlier checkpoint",
-        path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A folder, where a generator was to be chosen.
-    #[error(
-        "{} is a folder with none of {}: name a file in it",
-        path.display(),
-        crate::choice::GENERATORS.map(|(name, _)| name).join(", ")
-    )]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The other network is needed.
-    #[error(
-        "{} holds a {found}, a {expected} is needed: name {expected}_*.safetensors beside it",
-        path.display()
-    )]
-    WrongNetwork {
-        /// The file.
-        path: PathBuf,
-        /// What it holds.
-        found: &'static str,
-        /// What was asked for.
-        expected: &'static str,
-    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -176,7 +71,7 @@ impl Checkpoint {
         let description = Description {
             spec: self.spec.clone(),
             training: self.record.clone(),
-            sha256: Some(seal::BLANK.to_owned()),
+            sha256: Some(checksum::BLANK.to_owned()),
         };
         tensor_file::to_bytes(METADATA_KEY, &serde_json::to_string(&description)?, &self.tensors)
     }
@@ -259,16 +154,6 @@ impl Checkpoint {
 /// Whether dcgan-train wrote the file.
 pub(crate) fn describes_itself(metadata: &Metadata) -> bool {
     metadata.metadata().as_ref().is_some_and(|map| map.contains_key(METADATA_KEY))
-}
-
-impl TensorData {
-    /// An `f32` tensor from its values in row-major order.
-    ///
-    /// # Panics
-    /// If the number of values is not the product of the shape.
-    pub fn from_values(shape: &[usize], values: Vec<f32>) -> Self {
-        Self::F32(ArrayD::from_shape_vec(shape, values).expect("one value for each element of the shape"))
-    }
 }
 
 fn decode_all(file: &SafeTensors, expected: &[TensorSpec]) -> Result<BTreeMap<String, TensorData>, String> {

@@ -19,7 +19,7 @@ pub fn checksum(content: &[u8]) -> String {
 /// copy of it.
 ///
 /// ```
-/// use dcgan_core::seal::{BLANK, checksum, is_intact};
+/// use dcgan_core::checksum::{BLANK, checksum, is_intact};
 /// let blank = format!("weights, sha256: {BLANK}.");
 /// let sealed = blank.replace(BLANK, &checksum(blank.as_bytes()));
 /// let found = &sealed[sealed.len() - 65..sealed.len() - 1];

@@ -3,8 +3,8 @@
 //! - [`spec`]: an architecture as plain data, and the names and shapes of its tensors
 //! - [`checkpoint`]: a network in a safetensors file that describes itself
 //! - [`archive`]: any tensors with a description, in such a file
-//! - [`choice`]: the generator to use of those that a run leaves in its folder
-//! - [`seal`]: a checksum inside the file that it covers
+//! - [`best_checkpoint`]: picks the best generator of a run
+//! - [`checksum`]: a checksum inside the file that it covers
 //! - [`state_dict`]: a network of another program, in a file that does not
 //! - [`rng`], [`streams`] and [`latent`]: from a seed to random numbers, each need its own, and to the generator's input
 //! - [`interpolation`]: latents between latents
@@ -20,8 +20,10 @@
 
 pub mod archive;
 pub mod atomic;
+pub mod best_checkpoint;
 pub mod checkpoint;
-pub mod choice;
+mod checkpoint_error;
+pub mod checksum;
 pub mod description;
 pub mod grid;
 pub mod input;
@@ -33,13 +35,13 @@ pub mod metadata;
 pub mod metric;
 pub mod pixels;
 pub mod rng;
-pub mod seal;
 pub mod spec;
 pub mod state_dict;
 pub mod streams;
 mod tensor_file;
 pub mod terminal;
 
-pub use checkpoint::{Checkpoint, TensorData, TrainingRecord};
+pub use checkpoint::{Checkpoint, TrainingRecord};
 pub use spec::{DiscriminatorSpec, GeneratorSpec, NetworkSpec};
 pub use state_dict::{StateDict, Weights};
+pub use tensor_file::TensorData;

@@ -41,7 +41,7 @@ pub const LATENT_DISTRIBUTION: &str = "dcgan.latent_distribution";
 pub const LAYOUT: &str = "dcgan.layout";
 /// Seeds with values of their images: a list of [`TestVector`](crate::description::TestVector) as JSON.
 pub const TEST_VECTORS: &str = "dcgan.test_vectors";
-/// The file's checksum, of [`seal`](crate::seal): the last entry, which covers all others.
+/// The file's checksum, of [`checksum`](crate::checksum::checksum): the last entry, which covers all others.
 pub const CHECKSUM: &str = "dcgan.sha256";
 
 /// The value range of a generator that ends in tanh.

@@ -6,9 +6,10 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::checkpoint::{Checkpoint, CheckpointError, TensorData, check_values, describes_itself};
-use crate::seal;
-use crate::tensor_file::{array, count, parse, read};
+use crate::checkpoint::{Checkpoint, check_values, describes_itself};
+use crate::checkpoint_error::CheckpointError;
+use crate::checksum;
+use crate::tensor_file::{TensorData, array, count, parse, read};
 
 /// What a file of weights holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +42,7 @@ impl Weights {
     /// As [`Weights::load`].
     pub fn load_hashed(path: &Path) -> Result<(Self, String), CheckpointError> {
         let bytes = read(path)?;
-        Ok((Self::from_bytes(&bytes, path)?, seal::checksum(&bytes)))
+        Ok((Self::from_bytes(&bytes, path)?, checksum::checksum(&bytes)))
     }
 
     /// [`Weights::load`] of a file's content; `path` is for messages.

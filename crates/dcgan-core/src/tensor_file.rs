@@ -9,18 +9,37 @@ use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use crate::checkpoint::{CheckpointError, TensorData};
-use crate::{input, memory, seal};
+use crate::checkpoint_error::CheckpointError;
+use crate::{checksum, input, memory};
 
 /// How the files of `torch.save` begin: as a zip archive, and before PyTorch 1.6 as a pickle.
 const PICKLES: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
 
+/// Values of one tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TensorData {
+    /// Weights and running statistics.
+    F32(ArrayD<f32>),
+    /// BatchNorm's `num_batches_tracked`, a scalar.
+    Count(i64),
+}
+
+impl TensorData {
+    /// An `f32` tensor from its values in row-major order.
+    ///
+    /// # Panics
+    /// If the number of values is not the product of the shape.
+    pub fn from_values(shape: &[usize], values: Vec<f32>) -> Self {
+        Self::F32(ArrayD::from_shape_vec(shape, values).expect("one value for each element of the shape"))
+    }
+}
+
 /// A file's content: the tensors, and in the header's metadata entry `key` the text `json`, whose last
-/// [`BLANK`](seal::BLANK) becomes the checksum.
+/// [`BLANK`](checksum::BLANK) becomes the checksum.
 pub(crate) fn to_bytes(key: &str, json: &str, tensors: &BTreeMap<String, TensorData>) -> io::Result<Vec<u8>> {
     let encoded: Vec<_> = tensors.iter().map(|(name, data)| (name, encode(data))).collect();
     let contents = encoded.iter().map(|(name, (_, _, bytes))| (name.as_str(), bytes.as_slice()));
-    let json = replace_last(json, seal::BLANK, &checksum(json, contents));
+    let json = replace_last(json, checksum::BLANK, &checksum(json, contents));
     // One entry only: the crate writes a HashMap's entries in no fixed order.
     let metadata = HashMap::from([(key.to_owned(), json)]);
     let views = encoded.iter().map(|(name, (dtype, shape, bytes))| {
@@ -75,7 +94,7 @@ pub(crate) fn is_intact<'a>(
     found: &str,
 ) -> bool {
     let bytes = |name| file.tensor(name).map_or(&[][..], |view| view.data());
-    let blank = replace_last(json, found, seal::BLANK);
+    let blank = replace_last(json, found, checksum::BLANK);
     checksum(&blank, names.map(|name| (name.as_str(), bytes(name)))) == found
 }
 
@@ -113,14 +132,14 @@ fn encode(data: &TensorData) -> (Dtype, Vec<usize>, Vec<u8>) {
     }
 }
 
-/// SHA-256 of a text with [`BLANK`](seal::BLANK) in it and of the tensors in the order of their names, in hexadecimal.
+/// SHA-256 of a text with [`BLANK`](checksum::BLANK) in it and of the tensors in the order of their names, in hexadecimal.
 fn checksum<'a>(json: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut hash = Sha256::new_with_prefix(json);
     for (name, bytes) in tensors {
         hash.update(name);
         hash.update(bytes);
     }
-    seal::hex(hash)
+    checksum::hex(hash)
 }
 
 fn replace_last(text: &str, old: &str, new: &str) -> String {

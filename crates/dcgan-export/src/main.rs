@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
 use dcgan_core::terminal::{arguments_are_plain, escaped, escaped_lines};
-use dcgan_core::{Weights, atomic, choice};
+use dcgan_core::{Weights, atomic, best_checkpoint};
 use dcgan_export::inspect::{Table, inspect};
 use dcgan_export::verify::{Tolerance, verify};
 use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, export_network, parameter_count, triton};
@@ -113,7 +113,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn export(args: &ExportArgs) -> anyhow::Result<()> {
-    let choice = choice::choose(args.checkpoint.as_deref().context("--checkpoint FILE is missing")?)?;
+    let choice =
+        best_checkpoint::choose(args.checkpoint.as_deref().context("--checkpoint FILE is missing")?)?;
     let path = choice.path.as_ref();
     let (weights, checksum) = Weights::load_hashed(path)?;
     let in_repository = args.triton.as_deref().map(triton::model_path);

@@ -1,6 +1,6 @@
 //! A network as a whole ONNX file: the graph, and what the file says of itself.
 
-use dcgan_core::{Checkpoint, metadata, seal};
+use dcgan_core::{Checkpoint, checksum, metadata};
 use dcgan_onnx::{Message, ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
 use crate::card::describe;
@@ -56,8 +56,8 @@ pub fn export_network(network: Network, config: &ExportConfig) -> Result<ModelPr
 
 /// Gives the file its checksum, as the last entry of its metadata.
 fn seal(model: &mut ModelProto) {
-    model.metadata_props.push(entry(metadata::CHECKSUM, seal::BLANK.to_owned()));
-    let checksum = seal::checksum(&model.encode_to_vec());
+    model.metadata_props.push(entry(metadata::CHECKSUM, checksum::BLANK.to_owned()));
+    let checksum = checksum::checksum(&model.encode_to_vec());
     if let Some(last) = model.metadata_props.last_mut() {
         last.value = Some(checksum);
     }
@@ -89,9 +89,9 @@ mod tests {
         let mut model = ModelProto { producer_name: Some("test".to_owned()), ..Default::default() };
         seal(&mut model);
         let checksum = model.metadata_props[0].value().to_owned();
-        assert!(seal::is_intact(&model.encode_to_vec(), &checksum));
+        assert!(checksum::is_intact(&model.encode_to_vec(), &checksum));
         model.producer_name = Some("another".to_owned());
-        assert!(!seal::is_intact(&model.encode_to_vec(), &checksum));
+        assert!(!checksum::is_intact(&model.encode_to_vec(), &checksum));
     }
 
     #[test]

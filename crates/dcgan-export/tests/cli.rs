@@ -96,7 +96,7 @@ fn of_a_folder_the_best_generator_is_exported_and_named() {
         &message,
         &[". is a folder with none of generator_best.safetensors", "name a file in it"],
     );
-    for (seed, (name, reason)) in (1..).zip(dcgan_core::choice::GENERATORS.iter().rev()) {
+    for (seed, (name, reason)) in (1..).zip(dcgan_core::best_checkpoint::GENERATORS.iter().rev()) {
         generator(&spec("tiny", 3, &[4, 2], 1), seed).save(&folder.path().join(name)).unwrap();
         let assert = run(folder.path(), &["--checkpoint", "."]).success().stderr("");
         let printed = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
@@ -119,7 +119,7 @@ fn a_file_is_inspected() {
     assert_contains(&printed, &["dcgan.architecture: tiny\n", "producer    dcgan-export "]);
     let training = "dcgan.training: 300 steps, 38400 images seen, dataset shapes, seed 1\n";
     let vectors = "dcgan.test_vectors: seed 0: 64 values within 0.001; seed 1: 64 values within 0.001\n";
-    let checkpoint = dcgan_core::seal::checksum(&fs::read(folder.path().join(CHECKPOINT)).unwrap());
+    let checkpoint = dcgan_core::checksum::checksum(&fs::read(folder.path().join(CHECKPOINT)).unwrap());
     let checkpoint = format!("dcgan.checkpoint_sha256: {checkpoint}\n");
     assert_contains(&printed, &[training, vectors, &checkpoint, "dcgan.latent_distribution: normal(0,1)\n"]);
     let message = |file: &str| {

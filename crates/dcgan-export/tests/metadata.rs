@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::{decoded, discriminator, generator, spec};
 use dcgan_core::description::{Card, Description};
 use dcgan_core::latent::latents;
-use dcgan_core::{Checkpoint, GeneratorSpec, pixels, seal};
+use dcgan_core::{Checkpoint, GeneratorSpec, checksum, pixels};
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::interpreter::{self, Array, Element, Limits};
 use dcgan_export::{CardConfig, ExportConfig, ModelProto, export};
@@ -158,9 +158,9 @@ fn the_seal_is_the_last_entry_and_every_entry_is_there_once() {
     assert_eq!(last.key(), "dcgan.sha256");
     assert_eq!(entries(&model).len(), model.metadata_props.len());
     let bytes = model.encode_to_vec();
-    assert!(seal::is_intact(&bytes, last.value()));
+    assert!(checksum::is_intact(&bytes, last.value()));
     let mut changed = model.clone();
     let name = changed.metadata_props.iter_mut().find(|entry| entry.key() == "dcgan.name").unwrap();
     name.value = Some("behind".to_owned());
-    assert!(!seal::is_intact(&changed.encode_to_vec(), last.value()));
+    assert!(!checksum::is_intact(&changed.encode_to_vec(), last.value()));
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use dcgan_core::description::{Description, DescriptionError};
-use dcgan_core::{input, metadata, seal};
+use dcgan_core::{checksum, input, metadata};
 use dcgan_onnx::skeleton::{ExternalData, GraphProto, ModelProto, TensorProto};
 use dcgan_onnx::{Message, beside};
 
@@ -129,7 +129,7 @@ impl ModelFile {
 }
 
 fn is_changed(bytes: &[u8], checksum: Option<&String>) -> bool {
-    checksum.is_some_and(|checksum| *checksum != seal::BLANK && !seal::is_intact(bytes, checksum))
+    checksum.is_some_and(|checksum| *checksum != checksum::BLANK && !checksum::is_intact(bytes, checksum))
 }
 
 /// The files that the graph's tensors lie in, and how many bytes each needs.
@@ -225,9 +225,9 @@ mod tests {
             let bytes =
                 ModelProto { graph: Some(graph), metadata_props, ..ModelProto::default() }.encode_to_vec();
             fs::write(&path, &bytes).unwrap();
-            (ModelFile::read(&path).unwrap().is_changed(), seal::checksum(&bytes))
+            (ModelFile::read(&path).unwrap().is_changed(), checksum::checksum(&bytes))
         };
-        let (blank, checksum) = is_changed("value", seal::BLANK);
+        let (blank, checksum) = is_changed("value", checksum::BLANK);
         assert!(!blank);
         assert!(!is_changed("value", &checksum).0);
         assert!(is_changed("other", &checksum).0);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use dcgan_core::description::Description;
-use dcgan_core::{Checkpoint, StateDict, Weights, metadata, seal};
+use dcgan_core::{Checkpoint, StateDict, Weights, checksum, metadata};
 use dcgan_export::inspect::{Table, inspect_bytes};
 use dcgan_export::interpreter::{self, Array, Limits};
 use dcgan_export::{Assumptions, ExportConfig, ModelProto, Network, check, export_network, render};
@@ -116,10 +116,10 @@ pub fn metadata(bytes: &[u8]) {
         }
         drop(found.entries());
     }
-    let (checksum, content) = bytes.split_at(bytes.len().min(seal::BLANK.len()));
-    seal::is_intact(content, &String::from_utf8_lossy(checksum));
-    let checksum = seal::checksum(&[content, seal::BLANK.as_bytes()].concat());
-    assert!(seal::is_intact(&[content, checksum.as_bytes()].concat(), &checksum));
+    let (checksum, content) = bytes.split_at(bytes.len().min(checksum::BLANK.len()));
+    checksum::is_intact(content, &String::from_utf8_lossy(checksum));
+    let checksum = checksum::checksum(&[content, checksum::BLANK.as_bytes()].concat());
+    assert!(checksum::is_intact(&[content, checksum.as_bytes()].concat(), &checksum));
 }
 
 /// What was read can be written, or is refused; what is written is sound, and runs.

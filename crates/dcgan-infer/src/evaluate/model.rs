@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dcgan_core::{input, seal};
+use dcgan_core::{checksum, input};
 use dcgan_data::Scaler;
 use ndarray::{Array2, ArrayViewD, Axis, Ix2, Ix4, s};
 use ort::session::Session;
@@ -55,7 +55,7 @@ impl FeatureFile {
         let file = ModelFile::parse(path, bytes)?;
         let tensors = Tensors::of(file.bytes())
             .map_err(|error| GeneratorError::NoModel { path: path.to_owned(), reason: error.to_string() })?;
-        let (output, sha256) = (choose(path, &tensors, output)?, seal::checksum(file.bytes()));
+        let (output, sha256) = (choose(path, &tensors, output)?, checksum::checksum(file.bytes()));
         let is_inside = !tensors.outputs.contains(&output);
         let file = if is_inside { file.extended(&another_output(&output)) } else { file };
         Ok(Self { file, sha256, output })

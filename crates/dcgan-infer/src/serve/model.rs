@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use dcgan_core::seal;
+use dcgan_core::checksum;
 use ndarray::{Array2, Array4};
 
 use super::error::{ApiError, ServeError};
@@ -186,12 +186,12 @@ impl Drop for Model {
 
 /// A hash of all the files that a model lies in, and of what is said of them: the images depend on both.
 fn digest(file: &ModelFile, about: &GeneratorConfig) -> Result<String, GeneratorError> {
-    let mut hashes = format!("{about:?}{}", seal::checksum(file.bytes()));
+    let mut hashes = format!("{about:?}{}", checksum::checksum(file.bytes()));
     for path in file.weights() {
         let read = |reason| GeneratorError::Read { path: path.clone(), reason };
-        hashes += &seal::checksum(&fs::read(path).map_err(read)?);
+        hashes += &checksum::checksum(&fs::read(path).map_err(read)?);
     }
-    Ok(seal::checksum(hashes.as_bytes())[..16].to_owned())
+    Ok(checksum::checksum(hashes.as_bytes())[..16].to_owned())
 }
 
 /// What changes when a file is written anew.

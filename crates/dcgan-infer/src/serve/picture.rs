@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use dcgan_core::checksum;
 use dcgan_core::grid::{self, GridConfig};
-use dcgan_core::seal;
 use ndarray::Array4;
 use serde::Deserialize;
 
@@ -131,7 +131,7 @@ impl Picture {
         }
         let version = env!("CARGO_PKG_VERSION");
         let all = format!("{version} {} {} {} {latents} {self:?}", model.digest, model.engine, model.device);
-        Some(format!("\"{}\"", &seal::checksum(all.as_bytes())[..32]))
+        Some(format!("\"{}\"", &checksum::checksum(all.as_bytes())[..32]))
     }
 
     /// The answer that holds the file.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use dcgan_core::Checkpoint;
-use dcgan_core::choice;
+use dcgan_core::best_checkpoint;
 
 use super::args::DescribeArgs;
 use super::summary::Summary;
@@ -13,7 +13,7 @@ use super::summary::Summary;
 /// Prints the networks of `dcgan-train describe`.
 pub(super) fn describe(args: &DescribeArgs) -> anyhow::Result<ExitCode> {
     let specs = match &args.checkpoint {
-        Some(path) => vec![Checkpoint::load(&choice::choose(path)?.path)?.spec],
+        Some(path) => vec![Checkpoint::load(&best_checkpoint::choose(path)?.path)?.spec],
         None => args.arch.specs().into(),
     };
     let networks: Vec<_> = specs.into_iter().map(Summary::new).collect();

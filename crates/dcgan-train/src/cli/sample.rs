@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use dcgan_core::choice::{self, Choice};
+use dcgan_core::best_checkpoint::{self, BestCheckpoint};
 use dcgan_core::terminal::escaped;
 use dcgan_core::{atomic, grid, latent};
 use dcgan_train::backend::device::OnDevice;
@@ -18,7 +18,7 @@ use super::args::{RecalibrateArgs, SampleArgs};
 
 /// The checkpoint that `--checkpoint` stands for; which of a folder, is said.
 fn chosen(path: &Path) -> anyhow::Result<Cow<'_, Path>> {
-    let Choice { path, reason } = choice::choose(path)?;
+    let BestCheckpoint { path, reason } = best_checkpoint::choose(path)?;
     if let Some(reason) = reason {
         let line = format!("taking {}: {reason}", path.display());
         writeln!(io::stdout(), "{}", escaped(&line)).context("cannot print what was chosen")?;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::{discriminator, generator, spec};
 use dcgan_core::description::TestVector;
-use dcgan_core::{Checkpoint, seal};
+use dcgan_core::{Checkpoint, checksum};
 use dcgan_export::config::{Batch, Layout, OutputFormat, Precision};
 use dcgan_export::{ExportConfig, export};
 use dcgan_onnx::Message;
@@ -45,7 +45,7 @@ fn main() {
     write("metadata", "vectors", serde_json::to_string(&[vector]).expect("JSON").as_bytes());
     write("metadata", "size", b"100");
     write("metadata", "record", serde_json::to_string(&networks[0].record).expect("JSON").as_bytes());
-    write("metadata", "checksum", format!("{}{}", seal::checksum(b"abc"), seal::BLANK).as_bytes());
+    write("metadata", "checksum", format!("{}{}", checksum::checksum(b"abc"), checksum::BLANK).as_bytes());
 }
 
 /// A checkpoint as it lies in its file.
