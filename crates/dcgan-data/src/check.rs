@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::cache::Cache;
-use crate::{Broken, DataError, Dataset, Fitter, LoaderConfig};
+use crate::{Broken, DataError, Dataset, LoaderConfig, ResizeCrop};
 
 /// Pictures between two reports of how far it is.
 const REPORT_EVERY: usize = 1024;
@@ -22,7 +22,7 @@ pub fn check(
     cache: &Cache,
     report: &mut dyn FnMut(usize),
 ) -> Result<Vec<Broken>, DataError> {
-    let fitter = Fitter::new(config.size, config.channels)?;
+    let fitter = ResizeCrop::new(config.size, config.channels)?;
     if !dataset.may_be_broken() {
         return Ok(Vec::new());
     }

@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use image::{DynamicImage, RgbImage};
 
 use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source, md5_of};
+use crate::published::{open_if_there, open_or_download};
 use crate::unpack::Selection;
-use crate::{DataError, Dataset, Fingerprint, Split, open_if_there};
+use crate::{DataError, Dataset, Fingerprint, Split};
 
 /// The files: five of training images, then that of the test images.
 const FILES: [&str; 6] = [
@@ -32,7 +33,7 @@ const SELECTION: Selection =
     Selection { folder: SUBFOLDER, files: &FILES, max_file_bytes: 64 << 20, max_total_bytes: 400 << 20 };
 
 /// Bytes of a record: a label, then the red, the green and the blue plane, each row by row.
-pub(crate) const RECORD: u64 = 1 + 3 * PLANE as u64;
+const RECORD: u64 = 1 + 3 * PLANE as u64;
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
@@ -67,13 +68,12 @@ impl Cifar10 {
         config: &DownloadConfig,
         report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Self, DataError> {
-        match Self::open(split, data_dir) {
-            Err(DataError::Missing { .. }) if !config.no_download || data_dir.join(ARCHIVE).exists() => {
-                Self::download(data_dir, &Self::SOURCE, config, report)?;
-                Self::open(split, data_dir)
-            }
-            opened => opened,
-        }
+        let may_download = !config.no_download || data_dir.join(ARCHIVE).exists();
+        open_or_download(
+            || Self::open(split, data_dir),
+            may_download,
+            || Self::download(data_dir, &Self::SOURCE, config, report),
+        )
     }
 
     /// Downloads the archive of `source` to `data_dir` and unpacks the images to its
@@ -179,7 +179,7 @@ impl RecordFile {
         let Some(file) = open_if_there(&path)? else { return Ok(None) };
         let size = file.metadata().map_err(|reason| DataError::Read { path: path.clone(), reason })?.len();
         if size == 0 || size % RECORD != 0 {
-            return Err(DataError::Cifar10Size { path, size });
+            return Err(DataError::Cifar10Size { path, size, record: RECORD });
         }
         Ok(Some(Self { path, file: Mutex::new(file), records: (size / RECORD) as usize }))
     }

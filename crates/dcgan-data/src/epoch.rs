@@ -10,14 +10,14 @@ use dcgan_core::streams;
 
 use crate::cache::Cache;
 use crate::error::room;
-use crate::{Batch, Broken, DataError, Dataset, Fitter, LoaderConfig, Place};
+use crate::{Batch, Broken, Cursor, DataError, Dataset, LoaderConfig, ResizeCrop};
 
 /// All batches from a place on, without end.
 pub(crate) struct Batches {
     images: Images,
     config: LoaderConfig,
     /// Of the next batch; in an epoch that has begun, the image is `ahead`.
-    place: Place,
+    place: Cursor,
     order: vec::IntoIter<u32>,
     /// The image after the ones handed out: without it, a batch could not tell whether it is its epoch's last.
     ahead: Option<Arc<[u8]>>,
@@ -43,12 +43,12 @@ impl Batches {
             count += 1;
             self.ahead = self.images.next_good(&mut self.order);
         }
-        let Place { epoch, batch, .. } = self.place;
+        let Cursor { epoch, batch, .. } = self.place;
         let last_of_epoch = self.ahead.is_none();
         self.place = if last_of_epoch {
-            Place { epoch: epoch + 1, ..Place::default() }
+            Cursor { epoch: epoch + 1, ..Cursor::default() }
         } else {
-            Place { epoch, batch: batch + 1, image: self.images.len() - self.order.len() - 1 }
+            Cursor { epoch, batch: batch + 1, image: self.images.len() - self.order.len() - 1 }
         };
         let broken = mem::take(&mut self.images.failures);
         let next = self.place;
@@ -61,7 +61,7 @@ impl Batches {
         self.shuffle();
         self.ahead = self.images.next_good(&mut self.order);
         if self.ahead.is_none() && self.place.image > 0 {
-            self.place = Place { epoch: self.place.epoch + 1, ..Place::default() };
+            self.place = Cursor { epoch: self.place.epoch + 1, ..Cursor::default() };
             self.shuffle();
             self.ahead = self.images.next_good(&mut self.order);
         }
@@ -83,7 +83,7 @@ impl Batches {
 /// The dataset's pictures at the wanted size, without the broken ones.
 pub(crate) struct Images {
     dataset: Arc<dyn Dataset>,
-    fitter: Fitter,
+    fitter: ResizeCrop,
     cache: Arc<Cache>,
     is_broken: Vec<bool>,
     /// What was found broken since it was last reported.
@@ -94,7 +94,7 @@ pub(crate) struct Images {
 impl Images {
     pub(crate) fn new(
         dataset: Arc<dyn Dataset>,
-        fitter: Fitter,
+        fitter: ResizeCrop,
         cache: Arc<Cache>,
         config: &LoaderConfig,
         stop: Arc<AtomicBool>,

@@ -8,7 +8,6 @@ use indicatif::HumanBytes;
 
 use crate::download::DownloadError;
 use crate::unpack::UnpackError;
-use crate::{cifar10, folder};
 
 /// Why images cannot be loaded. Each message is complete: it contains its cause, so there is no `source`.
 #[derive(Debug, thiserror::Error)]
@@ -60,13 +59,14 @@ pub enum DataError {
          bytes a record): the file is damaged or of another version; unpack CIFAR-10's binary version \
          (cifar-10-binary.tar.gz) again",
         path.display(),
-        record = cifar10::RECORD,
     )]
     Cifar10Size {
         /// The file.
         path: PathBuf,
         /// Its size in bytes.
         size: u64,
+        /// Bytes of a record.
+        record: u64,
     },
     /// A file has none of MNIST's images.
     #[error(
@@ -89,12 +89,14 @@ pub enum DataError {
         "no images in {}: expected files ending in {} in it or in folders below it{}; name the folder of your \
          images with --data-dir",
         folder.display(),
-        folder::EXTENSIONS.map(|extension| format!(".{extension}")).join(", "),
+        extensions.map(|extension| format!(".{extension}")).join(", "),
         found_unread(unread),
     )]
     NoImages {
         /// The folder that was searched.
         folder: PathBuf,
+        /// File name extensions of the images that are read.
+        extensions: [&'static str; 7],
         /// Pictures that are there and are not read, such as `3 .gif`; empty if there are none.
         unread: String,
     },

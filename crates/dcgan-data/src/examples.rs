@@ -6,7 +6,7 @@ use dcgan_core::streams;
 use ndarray::Array4;
 
 use crate::error::room;
-use crate::{DataError, Dataset, Fitter};
+use crate::{DataError, Dataset, ResizeCrop};
 
 /// `count` images of a dataset as the networks see them, `[N, channels, size, size]` in [-1, 1]: chosen at random by
 /// `seed`, fewer where there are no more. Broken ones are passed over.
@@ -19,7 +19,7 @@ pub fn examples(
     count: usize,
     seed: u64,
 ) -> Result<Array4<f32>, DataError> {
-    let fitted = shuffled(dataset, Fitter::new(size, channels)?, seed).filter_map(Result::ok);
+    let fitted = shuffled(dataset, ResizeCrop::new(size, channels)?, seed).filter_map(Result::ok);
     let mut values: Vec<f32> = room("--metric-images", count.min(dataset.len()), channels * size * size)?;
     for image in fitted.take(count) {
         values.extend(image.into_iter().map(pixels::from_u8));
@@ -31,7 +31,7 @@ pub fn examples(
 /// All images of a dataset, fitted, in the order of [`examples`]: `[C, S, S]` bytes each, or why one cannot be used.
 pub fn shuffled(
     dataset: &dyn Dataset,
-    mut fitter: Fitter,
+    mut fitter: ResizeCrop,
     seed: u64,
 ) -> impl Iterator<Item = Result<Vec<u8>, DataError>> {
     let order = Rng::stream(seed, streams::EXAMPLES, 0).permutation(dataset.len());

@@ -9,20 +9,11 @@ use image::DynamicImage;
 use crate::memory::DecodeMemory;
 use crate::{DataError, Dataset, Fingerprint};
 
+mod config;
 mod decode;
 mod walk;
 
-pub(crate) use walk::EXTENSIONS;
-
-/// How the images of a folder are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
-pub struct FolderConfig {
-    /// Leave photos as their pixels are stored, whatever turn their EXIF orientation asks for
-    ///
-    /// Without this flag, images of `folder` are turned and mirrored as image viewers show them.
-    #[arg(long, alias = "no_exif_orientation")]
-    pub no_exif_orientation: bool,
-}
+pub use config::FolderConfig;
 
 /// All PNG, JPEG, WebP and BMP files of a folder and of those below it, in the order of their paths.
 ///
@@ -49,7 +40,11 @@ impl Folder {
     pub fn open(folder: &Path, config: FolderConfig) -> Result<Self, DataError> {
         let walk::Listing { mut images, unread } = walk::list(folder)?;
         if images.is_empty() {
-            return Err(DataError::NoImages { folder: folder.to_owned(), unread: kinds(&unread) });
+            return Err(DataError::NoImages {
+                folder: folder.to_owned(),
+                extensions: walk::EXTENSIONS,
+                unread: kinds(&unread),
+            });
         }
         images.sort_unstable();
         let memory = DecodeMemory::new();

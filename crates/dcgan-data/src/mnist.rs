@@ -8,7 +8,8 @@ use flate2::bufread::MultiGzDecoder;
 use image::{DynamicImage, GrayImage};
 
 use crate::download::{self, DownloadConfig, DownloadEvent, RemoteFile, Source, md5_of};
-use crate::{DataError, Dataset, Fingerprint, Split, open_if_there};
+use crate::published::{open_if_there, open_or_download};
+use crate::{DataError, Dataset, Fingerprint, Split};
 
 /// What the file of each split is called: by its publishers, and in some copies of it; compressed or not.
 const NAMES: [&str; 4] = [
@@ -92,13 +93,12 @@ impl Mnist {
         config: &DownloadConfig,
         report: &mut dyn FnMut(DownloadEvent),
     ) -> Result<Self, DataError> {
-        match Self::open(split, data_dir) {
-            Err(DataError::Missing { .. }) if !config.no_download => {
-                Self::download(data_dir, &Self::SOURCE, config, report)?;
-                Self::open(split, data_dir)
-            }
-            opened => opened,
-        }
+        let may_download = !config.no_download;
+        open_or_download(
+            || Self::open(split, data_dir),
+            may_download,
+            || Self::download(data_dir, &Self::SOURCE, config, report),
+        )
     }
 
     /// Downloads the files of `source` to `MNIST/raw` in `data_dir`, where torchvision finds them, too.

@@ -15,14 +15,14 @@ use crate::DataError;
 /// PyTorch equivalent, to within 1 of 255: `image.convert("RGB")` (or `"L"`), `Resize(size)`,
 /// `CenterCrop(size)` of torchvision on Pillow images.
 #[derive(Clone)]
-pub struct Fitter {
+pub struct ResizeCrop {
     size: usize,
     channels: usize,
     resizer: Resizer,
     resized: Vec<u8>,
 }
 
-impl Fitter {
+impl ResizeCrop {
     /// A fitter to `channels` (1: gray, 3: RGB) of `size` x `size`.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::F32;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::fit::{check_channels, luma};
-use crate::{DataError, fit};
+use crate::resize_crop::{check_channels, luma};
+use crate::{DataError, resize_crop};
 
 /// Brings images of bytes to another number of channels and another size: bilinear with antialiasing, in floats that are
 /// not rounded to bytes again.
@@ -27,8 +27,8 @@ impl Scaler {
     pub fn new(from: [usize; 3], to: [usize; 3]) -> Result<Self, DataError> {
         for [channels, height, width] in [from, to] {
             check_channels(channels)?;
-            fit::check_size(height)?;
-            fit::check_size(width)?;
+            resize_crop::check_size(height)?;
+            resize_crop::check_size(width)?;
         }
         Ok(Self { from, to, resizer: Resizer::new() })
     }

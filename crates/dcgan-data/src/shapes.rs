@@ -6,7 +6,7 @@ use image::{DynamicImage, Rgb, RgbImage};
 
 use crate::download::md5_of;
 use crate::outline::{OUTLINES, Outline, Point};
-use crate::{DataError, Dataset, Fingerprint, fit};
+use crate::{DataError, Dataset, Fingerprint, resize_crop};
 
 /// How many pictures there are.
 const LEN: usize = 10_000;
@@ -27,7 +27,7 @@ impl Shapes {
     /// # Errors
     /// When `size` is 0 or above 4096.
     pub fn new(size: usize) -> Result<Self, DataError> {
-        fit::check_size(size)?;
+        resize_crop::check_size(size)?;
         Ok(Self { size: size as u32 })
     }
 }
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn figures_stand_out_in_gray() {
-        let mut fitter = crate::Fitter::new(32, 1).unwrap();
+        let mut fitter = crate::ResizeCrop::new(32, 1).unwrap();
         for index in 0..200 {
             let gray = fitter.fit(Shapes::new(32).unwrap().picture(index).unwrap()).unwrap();
             let (low, high) = (gray.iter().min().unwrap(), gray.iter().max().unwrap());

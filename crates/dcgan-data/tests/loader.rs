@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use dcgan_data::{
-    Batch, DataError, Dataset, Folder, FolderConfig, Loader, LoaderConfig, Place, epoch_batches,
+    Batch, Cursor, DataError, Dataset, Folder, FolderConfig, Loader, LoaderConfig, epoch_batches,
 };
 use image::{DynamicImage, Rgb, RgbImage};
 
@@ -179,7 +179,7 @@ fn a_resumed_loader_goes_on_as_the_uninterrupted_one() {
     for unusable in [vec![], vec![0, 7, 8, 21]] {
         let dataset = || numbered(23, unusable.clone());
         let whole = take(&mut Loader::start(dataset(), config(4)).unwrap(), 20);
-        let (mut start, mut known) = (Place::default(), Vec::new());
+        let (mut start, mut known) = (Cursor::default(), Vec::new());
         for (done, batch) in whole.iter().enumerate() {
             assert_eq!((batch.epoch, batch.index_in_epoch), (start.epoch, start.batch));
             let resumed = LoaderConfig { start, broken: known.clone(), ..config(4) };
@@ -196,7 +196,7 @@ fn a_resumed_loader_goes_on_as_the_uninterrupted_one() {
 #[test]
 fn a_start_past_the_end_of_an_epoch_is_the_next_epoch() {
     for image in [10, 11, 100] {
-        let start = LoaderConfig { start: Place { epoch: 6, batch: 3, image }, ..config(4) };
+        let start = LoaderConfig { start: Cursor { epoch: 6, batch: 3, image }, ..config(4) };
         let batch = Loader::start(numbered(10, []), start).unwrap().next_batch().unwrap();
         assert_eq!((batch.epoch, batch.index_in_epoch), (7, 0));
     }
@@ -205,7 +205,7 @@ fn a_start_past_the_end_of_an_epoch_is_the_next_epoch() {
 #[test]
 fn what_comes_before_the_start_is_not_decoded() {
     let decoded = Arc::new(AtomicUsize::new(0));
-    let start = Place { epoch: 0, batch: 2, image: 8 };
+    let start = Cursor { epoch: 0, batch: 2, image: 8 };
     let config = LoaderConfig { start, prefetch: 0, cache_bytes: 0, ..config(4) };
     let mut loader = Loader::start(Arc::new(Counting(Arc::clone(&decoded))), config).unwrap();
     let batch = loader.next_batch().unwrap();

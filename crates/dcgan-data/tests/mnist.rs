@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use dcgan_data::{Dataset, Fitter, Mnist, Split};
+use dcgan_data::{Dataset, Mnist, ResizeCrop, Split};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
@@ -73,7 +73,7 @@ fn digits_keep_their_form_at_every_size_and_gray_becomes_colour() {
     let dataset = Mnist::open(Split::Train, folder.path()).unwrap();
     assert_eq!(dataset.len(), 20);
     for (size, channels) in [(28, 1), (32, 1), (32, 3), (64, 1), (64, 3)] {
-        let mut fitter = Fitter::new(size, channels).unwrap();
+        let mut fitter = ResizeCrop::new(size, channels).unwrap();
         for index in 0..dataset.len() {
             let bytes = fitter.fit(dataset.picture(index).unwrap()).unwrap();
             let planes: Vec<&[u8]> = bytes.chunks(size * size).collect();

@@ -1,6 +1,6 @@
 //! Resizing and cropping against torchvision: `resize_reference.py` made the expected bytes.
 
-use dcgan_data::{DataError, Fitter};
+use dcgan_data::{DataError, ResizeCrop};
 use image::{DynamicImage, GrayAlphaImage, GrayImage, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 
 /// `synthetic` of the Python script.
@@ -15,7 +15,7 @@ fn synthetic(width: u32, height: u32) -> RgbImage {
 }
 
 fn fit(picture: impl Into<DynamicImage>, size: usize, channels: usize) -> Vec<u8> {
-    Fitter::new(size, channels).unwrap().fit(picture.into()).unwrap()
+    ResizeCrop::new(size, channels).unwrap().fit(picture.into()).unwrap()
 }
 
 /// `[S, S, C]` of hexadecimal digits as `[C, S, S]`.
@@ -96,8 +96,11 @@ fn extreme_proportions_need_no_more_memory_than_others() {
 #[test]
 fn what_cannot_be_fitted_is_refused() {
     for (size, channels) in [(0, 3), (5000, 3), (64, 0), (64, 2), (64, 4)] {
-        assert!(matches!(Fitter::new(size, channels), Err(DataError::Setting { .. })), "{size} {channels}");
+        assert!(
+            matches!(ResizeCrop::new(size, channels), Err(DataError::Setting { .. })),
+            "{size} {channels}"
+        );
     }
-    let error = Fitter::new(8, 3).unwrap().fit(RgbImage::new(0, 5).into()).unwrap_err();
+    let error = ResizeCrop::new(8, 3).unwrap().fit(RgbImage::new(0, 5).into()).unwrap_err();
     assert!(error.to_string().contains("0x5"), "{error}");
 }

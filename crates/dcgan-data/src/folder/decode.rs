@@ -7,7 +7,7 @@ use dcgan_core::input;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
-use super::FolderConfig;
+use super::config::FolderConfig;
 use crate::memory::DecodeMemory;
 use crate::{DataError, jpeg};
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::DataError;
 
 /// What the names of image files end in, in any case.
-pub(crate) const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp"];
+pub(super) const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp"];
 
 /// What the names of pictures end in that are not read: counted, so that nobody looks for them in vain.
 const UNREAD: [&str; 37] = [

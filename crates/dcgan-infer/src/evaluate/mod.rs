@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use dcgan_core::memory::{self, OutOfMemory};
 use dcgan_core::metric::{self, MetricError, Moments, Whitening};
 use dcgan_core::{latent, pixels};
-use dcgan_data::{Dataset, DatasetKind, Fitter, Split, shuffled};
+use dcgan_data::{Dataset, DatasetKind, ResizeCrop, Split, shuffled};
 use ndarray::{Array2, ArrayView2};
 
 use crate::generator::{Generator, not_finite};
@@ -91,7 +91,7 @@ pub fn evaluate(
         return Err(EvaluateError::NotSquare { path: generator.path().to_owned(), height, width });
     }
     check_memory(&features, real, config)?;
-    let fitter = Fitter::new(height, channels)?;
+    let fitter = ResizeCrop::new(height, channels)?;
     let generated = generate(&mut generator, &mut features, config, report)?;
     let (reals, skipped) = read(real, fitter, &mut features, config, report)?;
     report(Progress::Comparing);
@@ -237,7 +237,7 @@ fn generate(
 /// The features of real images, as many as the generated ones where there are so many, and how many were passed over.
 fn read(
     real: &RealImages,
-    fitter: Fitter,
+    fitter: ResizeCrop,
     features: &mut Features,
     config: &EvaluateConfig,
     report: &mut dyn FnMut(Progress),

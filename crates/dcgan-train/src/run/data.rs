@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dcgan_data::{
-    Cache, DataError, Dataset, Fingerprint, Loader, LoaderConfig, Place, Split, check, epoch_batches,
+    Cache, Cursor, DataError, Dataset, Fingerprint, Loader, LoaderConfig, Split, check, epoch_batches,
 };
 
 use super::position::Position;
@@ -57,7 +57,7 @@ impl Data {
             data.check::<A>(config, position, report)?;
         }
         if position.place.image >= data.dataset.len() {
-            position.place = Place { epoch: position.place.epoch + 1, ..Place::default() };
+            position.place = Cursor { epoch: position.place.epoch + 1, ..Cursor::default() };
         }
         check_sizes(config, data.usable(position))?;
         Ok(data)

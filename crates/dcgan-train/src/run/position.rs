@@ -1,13 +1,13 @@
 //! Where a run stands.
 
-use dcgan_data::{Batch, Place};
+use dcgan_data::{Batch, Cursor};
 use serde::{Deserialize, Serialize};
 
 /// What a run has done so far, and with it what comes next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Position {
     /// Where the next batch begins.
-    pub(super) place: Place,
+    pub(super) place: Cursor,
     /// Updates of the generator.
     pub(super) steps: u64,
     /// Real images that were taken, repeats counted.
@@ -26,7 +26,7 @@ impl Position {
 
     /// The epoch of the last batch, from 1; 1 before the first.
     pub(super) fn epoch(&self) -> u64 {
-        let Place { epoch, batch, .. } = self.place;
+        let Cursor { epoch, batch, .. } = self.place;
         if batch == 0 { epoch.max(1) } else { epoch + 1 }
     }
 }
