@@ -249,7 +249,7 @@ mod tests {
         let said = error.to_string();
         assert!(said.starts_with("cannot read checkpoint nope.safetensors: No such file"), "{said}");
         let advice = "; expected a checkpoint that dcgan-train saved, such as \
-                      checkpoints/generator_final.safetensors; name it with --checkpoint";
+                      checkpoints/generator_final.safetensors";
         assert!(said.ends_with(advice), "{said}");
         assert!(std::error::Error::source(&error).is_none(), "the cause would be said twice");
     }

@@ -18,7 +18,7 @@ pub enum CheckpointError {
     /// The file cannot be opened or read. The message has its cause in it, so there is no `source`.
     #[error(
         "cannot read checkpoint {}: {reason}; expected a checkpoint that dcgan-train saved, such as \
-         checkpoints/generator_final.safetensors; name it with --checkpoint",
+         checkpoints/generator_final.safetensors",
         path.display()
     )]
     Read {

@@ -9,7 +9,7 @@ use dcgan_core::rng::Rng;
 use dcgan_core::streams;
 
 use crate::cache::Cache;
-use crate::error::room;
+use crate::error::{Purpose, room};
 use crate::{Batch, Broken, Cursor, DataError, Dataset, LoaderConfig, ResizeCrop};
 
 /// All batches from a place on, without end.
@@ -34,7 +34,7 @@ impl Batches {
             self.begin_epoch()?;
         }
         let most = self.config.batch_size.min(self.images.len());
-        let mut pixels = room("--batch-size", most, self.config.bytes())?;
+        let mut pixels = room(Purpose::Batch, most, self.config.bytes())?;
         let mut count = 0;
         while count < self.config.batch_size
             && let Some(image) = self.ahead.take()

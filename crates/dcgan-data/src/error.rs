@@ -1,5 +1,6 @@
 //! What can go wrong between a folder of images and a batch.
 
+use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub enum DataError {
     },
     /// The folder of the images cannot be listed.
     #[error(
-        "cannot read the folder {}: {reason}; expected a folder of image files, name it with --data-dir",
+        "cannot read the folder {}: {reason}; expected a folder of image files",
         path.display()
     )]
     Folder {
@@ -32,10 +33,7 @@ pub enum DataError {
         reason: io::Error,
     },
     /// None of a published dataset's files is there, and they may not be downloaded.
-    #[error(
-        "no {dataset} files: expected {place}; put them there, have them downloaded (without --no-download), \
-         or take another dataset: shapes needs no files"
-    )]
+    #[error("no {dataset} files: expected {place}")]
     Missing {
         /// The dataset.
         dataset: &'static str,
@@ -43,7 +41,7 @@ pub enum DataError {
         place: String,
     },
     /// A published dataset cannot be downloaded.
-    #[error("{error}{}", without_download(error, place))]
+    #[error("{error}")]
     Download {
         /// What went wrong.
         error: DownloadError,
@@ -86,8 +84,7 @@ pub enum DataError {
     },
     /// A folder without any image.
     #[error(
-        "no images in {}: expected files ending in {} in it or in folders below it{}; name the folder of your \
-         images with --data-dir",
+        "no images in {}: expected files ending in {} in it or in folders below it{}",
         folder.display(),
         extensions.map(|extension| format!(".{extension}")).join(", "),
         found_unread(unread),
@@ -192,10 +189,10 @@ pub enum DataError {
         last: String,
     },
     /// There is no memory for as many images as are needed at once.
-    #[error("{flag}: {images} images need {} of memory, which the system does not give: use fewer", HumanBytes(*bytes))]
+    #[error("{purpose} of {images} images needs {} of memory, which the system does not give", HumanBytes(*bytes))]
     Memory {
-        /// The flag that says how many.
-        flag: &'static str,
+        /// What the images are for.
+        purpose: Purpose,
         /// How many images.
         images: usize,
         /// The bytes that they need.
@@ -228,11 +225,29 @@ pub enum DataError {
     Ended,
 }
 
-/// An empty vector with room for some images of `size` values each; `flag` says how many.
+/// What images are in memory together for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A batch to train on.
+    Batch,
+    /// Examples of the dataset, to compare generated images with.
+    Sample,
+}
+
+impl Display for Purpose {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Batch => "a batch",
+            Self::Sample => "a sample",
+        })
+    }
+}
+
+/// Reserves an empty vector for `images` images of `size` values each.
 ///
 /// # Errors
 /// [`DataError::Memory`] if the system does not give the memory.
-pub(crate) fn room<T>(flag: &'static str, images: usize, size: usize) -> Result<Vec<T>, DataError> {
+pub(crate) fn room<T>(purpose: Purpose, images: usize, size: usize) -> Result<Vec<T>, DataError> {
     let mut values = Vec::new();
     let reserved = images.checked_mul(size).map(|length| values.try_reserve_exact(length));
     match reserved {
@@ -240,7 +255,7 @@ pub(crate) fn room<T>(flag: &'static str, images: usize, size: usize) -> Result<
         _ => {
             let bytes = [images, size, size_of::<T>()].map(|it| it as u64);
             let bytes = bytes.into_iter().fold(1, u64::saturating_mul);
-            Err(DataError::Memory { flag, images, bytes })
+            Err(DataError::Memory { purpose, images, bytes })
         }
     }
 }
@@ -263,28 +278,17 @@ fn found_unread(unread: &str) -> String {
     if unread.is_empty() { String::new() } else { format!(", found {unread}, which are not read") }
 }
 
-/// What to do where a server does not give the files.
-fn without_download(error: &DownloadError, place: &str) -> String {
-    match error {
-        DownloadError::Failed { .. } => format!(
-            "; try again, name another server with --download-url, or put the files there without a download: \
-             {place}"
-        ),
-        _ => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn more_images_than_there_is_memory_for_are_an_error_with_the_flag_and_the_size() {
-        assert!(room::<u8>("--batch-size", 5, 12).unwrap().capacity() >= 60);
+    fn more_images_than_there_is_memory_for_are_an_error_with_their_number_and_the_size() {
+        assert!(room::<u8>(Purpose::Batch, 5, 12).unwrap().capacity() >= 60);
         for (images, expected) in [(1 << 50, "16.00 EiB"), (usize::MAX, "16.00 EiB"), (1 << 46, "3.00 EiB")] {
-            let text = room::<f32>("--metric-images", images, 12_288).unwrap_err().to_string();
+            let text = room::<f32>(Purpose::Sample, images, 12_288).unwrap_err().to_string();
             assert!(
-                text.starts_with(&format!("--metric-images: {images} images need {expected} of memory")),
+                text.starts_with(&format!("a sample of {images} images needs {expected} of memory")),
                 "{text}"
             );
         }

@@ -5,7 +5,7 @@ use dcgan_core::rng::Rng;
 use dcgan_core::streams;
 use ndarray::Array4;
 
-use crate::error::room;
+use crate::error::{Purpose, room};
 use crate::{DataError, Dataset, ResizeCrop};
 
 /// `count` images of a dataset as the networks see them, `[N, channels, size, size]` in [-1, 1]: chosen at random by
@@ -20,7 +20,7 @@ pub fn examples(
     seed: u64,
 ) -> Result<Array4<f32>, DataError> {
     let fitted = shuffled(dataset, ResizeCrop::new(size, channels)?, seed).filter_map(Result::ok);
-    let mut values: Vec<f32> = room("--metric-images", count.min(dataset.len()), channels * size * size)?;
+    let mut values: Vec<f32> = room(Purpose::Sample, count.min(dataset.len()), channels * size * size)?;
     for image in fitted.take(count) {
         values.extend(image.into_iter().map(pixels::from_u8));
     }

@@ -51,7 +51,7 @@ pub use cifar10::Cifar10;
 pub use dataset::Dataset;
 pub use dataset_kind::DatasetKind;
 pub use download::{DownloadConfig, DownloadEvent};
-pub use error::DataError;
+pub use error::{DataError, Purpose};
 pub use examples::{examples, shuffled};
 pub use fingerprint::Fingerprint;
 pub use folder::{Folder, FolderConfig};

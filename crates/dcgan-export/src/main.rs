@@ -7,7 +7,7 @@ use std::process::{self, ExitCode};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use dcgan_core::checkpoint::PICKLE_TO_SAFETENSORS;
+use dcgan_core::checkpoint::{CheckpointError, PICKLE_TO_SAFETENSORS};
 use dcgan_core::terminal::{arguments_are_plain, escaped, escaped_lines};
 use dcgan_core::{Weights, atomic, best_checkpoint};
 use dcgan_export::inspect::{Table, inspect};
@@ -88,9 +88,17 @@ fn main() -> ExitCode {
     match run(Cli::try_parse().unwrap_or_else(|error| refuse(&error))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
-            drop(writeln!(io::stderr(), "dcgan-export: {}", escaped(&format!("{err:#}"))));
+            drop(writeln!(io::stderr(), "dcgan-export: {}", escaped(&with_advice(&err))));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Formats an error with its causes, and names the flag where the checkpoint cannot be read.
+fn with_advice(error: &anyhow::Error) -> String {
+    match error.downcast_ref() {
+        Some(CheckpointError::Read { .. }) => format!("{error:#}; name it with --checkpoint"),
+        _ => format!("{error:#}"),
     }
 }
 

@@ -20,7 +20,7 @@ pub enum DownloadError {
         kept: u64,
     },
     /// It cannot be written.
-    #[error("cannot write {}: {reason}; name another folder with --data-dir", path.display())]
+    #[error("cannot write {}: {reason}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,

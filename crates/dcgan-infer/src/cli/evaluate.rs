@@ -16,6 +16,7 @@ use dcgan_infer::evaluate::{
 use dcgan_infer::generator::ValueRange;
 use dcgan_infer::{Generator, ModelFile};
 
+use super::advice::advised;
 use super::engine::EngineArgs;
 use super::guard::guarded;
 use super::model::ModelArgs;
@@ -179,7 +180,7 @@ impl EvaluateArgs {
             }
         };
         let mut lines = Lines::default();
-        let real = self.data.open(&generator, &mut lines)?;
+        let real = self.data.open(&generator, &mut lines).map_err(advised)?;
         let run = || evaluate(generator, features, &real, &config, &mut |progress| lines.progress(progress));
         let report = guarded(engine.name(), &self.model, run)?;
         say::report(&report, self.json)

@@ -1,5 +1,7 @@
 //! The command line: a module for each subcommand, with its flags and what it does.
 
+#[cfg(feature = "evaluate")]
+mod advice;
 mod bench;
 mod doctor;
 mod engine;

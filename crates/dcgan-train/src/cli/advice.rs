@@ -1,7 +1,11 @@
 //! What a user can do about an error: the flags that it is about, which the library does not know.
 
+use dcgan_core::checkpoint::CheckpointError;
+use dcgan_data::download::DownloadError;
+use dcgan_data::{DataError, Purpose};
 use dcgan_train::backend::device::DeviceError;
 use dcgan_train::backend::error::BackendError;
+use dcgan_train::networks::error::NetworkError;
 use dcgan_train::run::collapse::Collapse;
 use dcgan_train::run::error::{ResumeError, TrainError};
 use indicatif::HumanBytes;
@@ -16,7 +20,39 @@ pub fn explain(error: &anyhow::Error) -> String {
             return text;
         }
     }
-    format!("{error:#}")
+    let advice = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(TrainError::Data(error)) => data(error),
+        Some(TrainError::Checkpoint(error)) => checkpoint(error),
+        _ => match cause.downcast_ref() {
+            Some(NetworkError::Checkpoint(error)) => checkpoint(error),
+            _ => cause.downcast_ref().and_then(checkpoint),
+        },
+    });
+    advice.map_or_else(|| format!("{error:#}"), |advice| format!("{error:#}; {advice}"))
+}
+
+fn checkpoint(error: &CheckpointError) -> Option<String> {
+    matches!(error, CheckpointError::Read { .. }).then(|| "name it with --checkpoint".to_owned())
+}
+
+fn data(error: &DataError) -> Option<String> {
+    Some(match error {
+        DataError::Folder { .. } | DataError::NoImages { .. } => {
+            "name the folder of your images with --data-dir".to_owned()
+        }
+        DataError::Missing { .. } => "put them there, have them downloaded (without --no-download), or take another \
+            dataset: shapes needs no files"
+            .to_owned(),
+        DataError::Download { error: DownloadError::Failed { .. }, place } => format!(
+            "try again, name another server with --download-url, or put the files there without a download: {place}"
+        ),
+        DataError::Download { error: DownloadError::Write { .. }, .. } => {
+            "name another folder with --data-dir".to_owned()
+        }
+        DataError::Memory { purpose: Purpose::Batch, .. } => "use a smaller --batch-size".to_owned(),
+        DataError::Memory { purpose: Purpose::Sample, .. } => "use fewer --metric-images".to_owned(),
+        _ => return None,
+    })
 }
 
 fn training(error: &TrainError) -> Option<String> {
