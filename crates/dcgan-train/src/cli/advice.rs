@@ -40,9 +40,11 @@ fn data(error: &DataError) -> Option<String> {
         DataError::Folder { .. } | DataError::NoImages { .. } => {
             "name the folder of your images with --data-dir".to_owned()
         }
-        DataError::Missing { .. } => "put them there, have them downloaded (without --no-download), or take another \
+        DataError::Missing { .. } => {
+            "put them there, have them downloaded (without --no-download), or take another \
             dataset: shapes needs no files"
-            .to_owned(),
+                .to_owned()
+        }
         DataError::Download { error: DownloadError::Failed { .. }, place } => format!(
             "try again, name another server with --download-url, or put the files there without a download: {place}"
         ),
