@@ -1,4 +1,4 @@
-//! Choosing the device, and with it the engine.
+//! The choice of the device, and with it of the backend.
 
 use std::io::{self, Write};
 
@@ -50,9 +50,9 @@ pub enum DeviceError {
 /// # Errors
 /// [`DeviceError`] if that device was asked for by name and cannot be used, or has no such precision.
 pub fn run<W: OnDevice>(kind: DeviceKind, precision: Precision, work: W) -> Result<W::Output, DeviceError> {
-    let find = || cuda::device(precision);
+    let find = || gpu(precision);
     // A closed standard error is no reason not to train.
-    choose::<W, cuda::Backend>(kind, precision, work, find, |line| drop(writeln!(io::stderr(), "{line}")))
+    choose::<W, GpuBackend>(kind, precision, work, find, |line| drop(writeln!(io::stderr(), "{line}")))
 }
 
 /// Runs `work` on the GPU that `find` finds, or on the CPU; `say` is told why not on the GPU where it was a question.
@@ -83,34 +83,20 @@ fn choose<W: OnDevice, Gpu: Backend>(
     }
 }
 
+/// The backend of GPUs; without the feature, any.
 #[cfg(feature = "cuda")]
-mod cuda {
-    use dfdx::tensor::Cuda;
+type GpuBackend = crate::backend::cuda::CudaBackend<crate::backend::cuda::nvidia::Nvidia>;
+#[cfg(not(feature = "cuda"))]
+type GpuBackend = CpuBackend;
 
-    use super::DeviceError;
-    use crate::backend::cuda::CudaBackend;
-    use crate::backend::cuda::nvidia::Nvidia;
-    use crate::backend::precision::Precision;
-
-    pub(super) type Backend = CudaBackend<Nvidia>;
-
-    pub(super) fn device(precision: Precision) -> Result<Cuda, DeviceError> {
-        Nvidia::start(precision).map_err(|reason| DeviceError::Cuda { reason })
-    }
+#[cfg(feature = "cuda")]
+fn gpu(precision: Precision) -> Result<dfdx::tensor::Cuda, DeviceError> {
+    crate::backend::cuda::nvidia::Nvidia::start(precision).map_err(|reason| DeviceError::Cuda { reason })
 }
 
 #[cfg(not(feature = "cuda"))]
-mod cuda {
-    use dfdx::tensor::Cpu;
-
-    use super::DeviceError;
-    use crate::backend::precision::Precision;
-
-    pub(super) type Backend = crate::backend::cpu::CpuBackend;
-
-    pub(super) fn device(_: Precision) -> Result<Cpu, DeviceError> {
-        Err(DeviceError::NotBuilt)
-    }
+fn gpu(_: Precision) -> Result<Cpu, DeviceError> {
+    Err(DeviceError::NotBuilt)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the engine keeps of parameters from one use to the next.
+//! What is cached of a parameter from one use to the next.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -7,11 +7,9 @@ use dfdx::prelude::*;
 
 use super::gpu::{Floats, Gpu, GpuResult};
 use super::memory::Factor;
-use super::operations::CudaBackend;
 use crate::backend::buffer;
-use crate::backend::operations::Parameter;
 
-/// What is kept of a parameter: its floats, copied out of its tensor when they are first needed.
+/// The cache of a parameter: its floats, copied out of its tensor when they are first needed.
 pub struct Cache<M: Gpu> {
     floats: OnceCell<Rc<Floats<M>>>,
     /// The same as a factor of convolutions.
@@ -27,16 +25,19 @@ impl<M: Gpu> Default for Cache<M> {
 /// A parameter's floats, as every kernel that needs them has them.
 pub(super) type Shared<M> = Rc<Floats<M>>;
 
-/// A parameter's floats, copied out of its tensor once until it changes.
-pub(super) fn floats<M: Gpu, S: Shape>(parameter: &Parameter<S, CudaBackend<M>>) -> GpuResult<Shared<M>, M> {
-    once(&parameter.cache().floats, || buffer::floats(parameter.values()))
-}
+impl<M: Gpu> Cache<M> {
+    /// The parameter's floats, copied out of its tensor once until it changes.
+    pub(super) fn floats<S: Shape>(&self, values: &Tensor<S, f32, M::Device>) -> GpuResult<Shared<M>, M> {
+        once(&self.floats, || buffer::floats(values))
+    }
 
-/// A convolution's weight as a factor of products.
-pub(super) fn factor<M: Gpu, S: Shape>(
-    filter: &Parameter<S, CudaBackend<M>>,
-) -> GpuResult<Rc<Factor<Shared<M>, M>>, M> {
-    once(&filter.cache().factor, || Factor::new(filter.values().device(), floats(filter)?))
+    /// A convolution's weight as a factor of products.
+    pub(super) fn factor<S: Shape>(
+        &self,
+        values: &Tensor<S, f32, M::Device>,
+    ) -> GpuResult<Rc<Factor<Shared<M>, M>>, M> {
+        once(&self.factor, || Factor::new(values.device(), self.floats(values)?))
+    }
 }
 
 /// What a cell has, or gets now.

@@ -27,6 +27,7 @@ pub mod augment;
 pub mod batch_norm;
 pub mod cache;
 pub mod conv;
+mod cross_entropy;
 pub mod gpu;
 pub mod launch;
 pub mod memory;

@@ -1,4 +1,4 @@
-//! The engine: the networks' blocks by our kernels, each one operation on dfdx's tape.
+//! The backend: the networks' blocks by our kernels, each one operation on dfdx's tape.
 
 use std::marker::PhantomData;
 use std::mem;
@@ -10,7 +10,7 @@ use dfdx::prelude::*;
 
 use super::augment::Changes;
 use super::batch_norm::{self, Channels};
-use super::cache::{Cache, Shared, factor, floats};
+use super::cache::{Cache, Shared};
 use super::conv::Direction;
 use super::gpu::{Floats, Gpu, GpuError, GpuResult, Product};
 use super::gpu::{View, ViewMut};
@@ -88,10 +88,10 @@ impl<M: Gpu> Backend for CudaBackend<M> {
     ) -> DeviceResult<Array<FeatureShape<O>, Self, T>, Self> {
         let (x, mut tape) = x.split_tape();
         let (device, batch) = (x.device().clone(), x.shape().1);
-        let (input, matrix) = (outputs::floats::<M, _>(&x)?, floats(weight)?);
+        let (input, matrix) = (outputs::floats::<M, _>(&x)?, weight.cache().floats(weight.values())?);
         let mut y = Storage::<f32>::try_alloc_len(&device, O * batch)?;
         multiply::<M>(&device, product([O, batch, I]), [&matrix, &input], &mut y)?;
-        launch::add_bias::<M>(&device, &mut y, &*floats(bias)?)?;
+        launch::add_bias::<M>(&device, &mut y, &*bias.cache().floats(bias.values())?)?;
         let (y, _) = outputs::make::<M, _>(&device, (Const, batch), y)?;
         let (weight, bias) = (weight.values().ghost(), bias.values().ghost());
         let (x, output) = (x.ghost(), y.ghost());
@@ -215,7 +215,7 @@ impl Block {
         assert!(!(inference && T::OWNS_TAPE), "running statistics are for sampling: there are no gradients");
         let (x, mut tape) = x.split_tape();
         let device = x.device().clone();
-        let (input, weight) = (outputs::floats::<M, _>(&x)?, factor(filter)?);
+        let (input, weight) = (outputs::floats::<M, _>(&x)?, filter.cache().factor(filter.values())?);
         let maps = self.direction.forward::<M>(&device, self.shape, &input, weight.view(&device))?;
         let (values, trained) = self.finish::<M, K>(&device, maps, norm)?;
         let (y, values) = outputs::make::<M, _>(&device, output_shape, values)?;
@@ -256,7 +256,7 @@ impl Block {
             launch::activate::<M>(device, self.activation, &mut maps)?;
             return Ok((maps, None));
         };
-        let parameters = [floats(scale)?, floats(bias)?];
+        let parameters = [scale.cache().floats(scale.values())?, bias.cache().floats(bias.values())?];
         if let Some(running) = running {
             let moments = [buffer::floats(&running.mean)?, buffer::floats(&running.variance)?];
             let channels = channels::<M>(&parameters, &moments);
