@@ -1,4 +1,4 @@
-//! The CPU engine: [`dcgan_kernels`] as operations on dfdx's tape.
+//! The backend of the CPU: [`dcgan_kernels`] as operations on dfdx's tape.
 
 use std::sync::Arc;
 

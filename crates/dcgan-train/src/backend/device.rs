@@ -109,7 +109,7 @@ mod tests {
     /// Stands for the GPU's.
     type Other = ReferenceBackend<Cpu>;
 
-    /// The engine that is used, and what it is called.
+    /// The backend that is used, and its name.
     struct Name;
 
     impl OnDevice for Name {

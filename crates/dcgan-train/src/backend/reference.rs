@@ -222,7 +222,7 @@ fn grid(side: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// BatchNorm over the rows of `[C, pixels * N]`, with the batch's statistics or given ones.
-#[allow(clippy::type_complexity)] // the types of the engine's blocks
+#[allow(clippy::type_complexity)] // the types of the backend's operations
 fn normalise<const C: usize, D: Device<f32>, T: Tape<f32, D>>(
     x: Rows<Const<C>, D, T>,
     norm: Option<Norm<C, ReferenceBackend<D>>>,

@@ -52,7 +52,7 @@ impl<B: Backend> Adam<B> {
     }
 
     /// One step: every parameter of `layer` moves against its gradient, at `factor` times the learning rate. The sum of
-    /// the gradient's squares over all parameters goes to the ledger.
+    /// the gradient's squares over all parameters becomes a device scalar.
     ///
     /// # Errors
     /// If the device fails.

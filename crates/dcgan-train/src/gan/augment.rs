@@ -2,7 +2,7 @@
 //!
 //! A discriminator memorises a small dataset. DiffAugment transforms all that it sees, which prevents that, and the
 //! generator's gradient passes through the transforms, which keeps them out of its images. This module draws the
-//! transforms; an [engine](crate::backend::operations::Engine::augment) applies them.
+//! transforms; a [backend](crate::backend::operations::Backend::augment) applies them.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;

@@ -6,25 +6,25 @@ use dfdx::prelude::*;
 use crate::backend::operations::{Array, Backend, DeviceResult};
 use crate::networks::arch::Architecture;
 
-/// Real images of an update of the discriminator, changed already if they are to be, and the generated ones.
+/// The batches of a discriminator update: real images, augmented already, and generated ones.
 pub type Round<A, B> = (Array<<A as Architecture>::Images, B>, Fake<A, B>);
 
-/// What generated images are made of.
+/// A batch of generated images, before the generator has drawn it.
 pub struct Fake<A: Architecture, B: Backend> {
     /// `[latent, N]`.
     pub latents: Array<A::Latents, B>,
-    /// What is done to the images before the discriminator sees them.
+    /// The augmentation of the images, before the discriminator sees them.
     pub changes: Option<Augmentation>,
 }
 
 impl<A: Architecture, B: Backend> From<Array<A::Latents, B>> for Fake<A, B> {
-    /// Images that stay as they are.
+    /// Without augmentation.
     fn from(latents: Array<A::Latents, B>) -> Self {
         Self { latents, changes: None }
     }
 }
 
-/// Images as they were drawn to be changed, if they were.
+/// Applies the augmentation, if any.
 ///
 /// # Errors
 /// If the device fails.

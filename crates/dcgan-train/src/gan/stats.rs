@@ -1,4 +1,4 @@
-//! The statistics of a training step, and where they are until they are read.
+//! The statistics of a training step, and its scalars until they are read.
 
 use crate::backend::scalars::{ScalarId, ScalarValues};
 
@@ -19,7 +19,7 @@ pub struct StepStats {
     pub grad_norm_g: f32,
 }
 
-/// Where in a GAN's ledger a step's numbers stand.
+/// The scalars of a step that is computed and not read.
 #[derive(Clone, Debug)]
 pub struct PendingStep {
     pub(super) discriminator: Vec<UpdateScalars>,

@@ -109,33 +109,33 @@ macro_rules! architecture {
     };
 }
 
-/// The generator's stages from the map of this side on: `engine, side, widths => image channels`.
+/// The generator's stages from the map of this side on: `backend, side, widths => image channels`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! generator_stages {
-    ($engine:ty, $side:expr, $last:literal => $channels:literal) => {
-        $crate::networks::layers::ToImage<$last, $channels, { $side }, { $side * 2 }, $engine>
+    ($backend:ty, $side:expr, $last:literal => $channels:literal) => {
+        $crate::networks::layers::ToImage<$last, $channels, { $side }, { $side * 2 }, $backend>
     };
-    ($engine:ty, $side:expr, $width:literal $next:literal $($rest:literal)* => $channels:literal) => {
+    ($backend:ty, $side:expr, $width:literal $next:literal $($rest:literal)* => $channels:literal) => {
         (
-            $crate::networks::layers::Up<$width, $next, { $side }, { $side * 2 }, $engine>,
-            $crate::generator_stages!($engine, $side * 2, $next $($rest)* => $channels),
+            $crate::networks::layers::Up<$width, $next, { $side }, { $side * 2 }, $backend>,
+            $crate::generator_stages!($backend, $side * 2, $next $($rest)* => $channels),
         )
     };
 }
 
 /// The discriminator's stages, put in front of the layers that follow the map of this side:
-/// `engine, side, layers, widths => image channels`, the widths in the generator's order.
+/// `backend, side, layers, widths => image channels`, the widths in the generator's order.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! discriminator_stages {
-    ($engine:ty, $side:expr, $following:ty, $last:literal => $channels:literal) => {
-        ($crate::networks::layers::Stem<$channels, $last, { $side * 2 }, { $side }, $engine>, $following)
+    ($backend:ty, $side:expr, $following:ty, $last:literal => $channels:literal) => {
+        ($crate::networks::layers::Stem<$channels, $last, { $side * 2 }, { $side }, $backend>, $following)
     };
-    ($engine:ty, $side:expr, $following:ty, $width:literal $next:literal $($rest:literal)* => $channels:literal) => {
+    ($backend:ty, $side:expr, $following:ty, $width:literal $next:literal $($rest:literal)* => $channels:literal) => {
         $crate::discriminator_stages!(
-            $engine, $side * 2,
-            ($crate::networks::layers::Down<$next, $width, { $side * 2 }, { $side }, $engine>, $following),
+            $backend, $side * 2,
+            ($crate::networks::layers::Down<$next, $width, { $side * 2 }, { $side }, $backend>, $following),
             $next $($rest)* => $channels
         )
     };

@@ -1,4 +1,4 @@
-//! What a training run tells while it goes on.
+//! What a training run reports while it runs.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -107,7 +107,7 @@ pub(crate) fn texts(stats: &StepStats) -> [String; 4] {
     ]
 }
 
-/// A number of things, which are more than one unless they are one.
+/// Formats a count: `1 image`, `2 images`.
 fn counted(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

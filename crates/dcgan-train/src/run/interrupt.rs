@@ -1,4 +1,4 @@
-//! A wish from outside that a run end early.
+//! Stop requests: Ctrl-C and SIGTERM.
 
 use std::io;
 use std::sync::Arc;

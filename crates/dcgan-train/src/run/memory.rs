@@ -33,7 +33,7 @@ struct Needs {
 }
 
 impl Needs {
-    /// The needs of training `A` on `images` images, on this machine's side where `E` computes elsewhere.
+    /// The needs of training `A` on `images` images, on the host where `B` computes elsewhere.
     fn new<A: Architecture, B: Backend>(config: &TrainConfig, images: usize) -> Self {
         let pixels = (A::CHANNELS * A::SIDE * A::SIDE) as u64;
         let cache = (config.cache_mib as u64).saturating_mul(1 << 20).min(images as u64 * pixels);

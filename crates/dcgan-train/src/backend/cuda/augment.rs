@@ -20,7 +20,7 @@ impl<M: Gpu> Changes<M> {
     /// Brings the changes of images of a shape to a device.
     ///
     /// # Errors
-    /// If the machine fails; so do the others.
+    /// If the device fails; so do the others.
     ///
     /// # Panics
     /// If there are not as many changes as images.

@@ -25,7 +25,7 @@ pub struct Channels<'a, M: Gpu> {
 /// count), and the same divided by the count less one.
 ///
 /// # Errors
-/// If the machine fails; so do the others.
+/// If the device fails; so do the others.
 pub fn norm_train<M: Gpu>(
     device: &M::Device,
     [maps, scale, bias]: [&Floats<M>; 3],

@@ -22,7 +22,7 @@ impl Direction {
     /// The output, from the weight `[O, C, 4, 4]`, a [`Factor`]: `[C, S, S, N]` to `[O, S/2, S/2, N]` or the other way round.
     ///
     /// # Errors
-    /// If the machine fails; so do the others.
+    /// If the device fails; so do the others.
     ///
     /// # Panics
     /// If memory has not as many floats as the shape says; so do the others.

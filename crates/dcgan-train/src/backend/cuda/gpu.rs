@@ -56,11 +56,11 @@ pub trait Gpu: Sized + 'static {
     /// If there is no such memory.
     fn allocate(device: &Self::Device, bytes: usize) -> GpuResult<Self::Memory, Self>;
 
-    /// Memory for these bytes. They arrive while the machine does what it was told before; all that it is told from now on
+    /// Memory for these bytes. They arrive while the device does what it was told before; all that it is told from now on
     /// finds them there.
     ///
     /// # Errors
-    /// If the machine fails.
+    /// If the device fails.
     fn upload(device: &Self::Device, bytes: &[u8]) -> GpuResult<Self::Memory, Self>;
 
     /// Where memory is.
@@ -69,7 +69,7 @@ pub trait Gpu: Sized + 'static {
     /// How the factors of a convolution's products are to be stored.
     fn factors() -> Kind;
 
-    /// The most bytes of memory that were in use at a time since this was last asked, where the machine counts them.
+    /// The most bytes of memory that were in use at a time since this was last asked, where the device counts them.
     fn peak_memory() -> Option<u64> {
         None
     }
@@ -82,7 +82,7 @@ pub trait Gpu: Sized + 'static {
     /// Starts a kernel.
     ///
     /// # Errors
-    /// If the machine refuses it.
+    /// If the device refuses it.
     ///
     /// # Safety
     /// The arguments are those of the kernel, in its order, and its threads stay inside the floats behind them.
@@ -91,7 +91,7 @@ pub trait Gpu: Sized + 'static {
     /// Computes a product of matrices.
     ///
     /// # Errors
-    /// If the machine fails.
+    /// If the device fails.
     ///
     /// # Panics
     /// As [`Product::column_major`], and if the factors are not stored alike.

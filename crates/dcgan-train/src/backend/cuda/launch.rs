@@ -13,7 +13,7 @@ use crate::backend::types::Target;
 /// Images `[C, S, S, N]` in [-1, 1], of bytes `[N, C, S, S]`.
 ///
 /// # Errors
-/// If the machine fails; so do all functions here.
+/// If the device fails; so do all functions here.
 pub fn images_from_bytes<M: Gpu>(device: &M::Device, bytes: &[u8], batch: usize) -> GpuResult<Floats<M>, M> {
     let count = bytes.len();
     let memory = M::upload(device, bytes)?;

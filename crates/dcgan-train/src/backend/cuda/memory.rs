@@ -16,7 +16,7 @@ impl<M: Gpu> Scratch<M> {
     /// Room for numbers, which are any so far.
     ///
     /// # Errors
-    /// If the machine fails.
+    /// If the device fails.
     pub fn new(device: &M::Device, count: usize, kind: Kind) -> GpuResult<Self, M> {
         Ok(Self { memory: M::allocate(device, count * kind.bytes())?, count, kind })
     }
@@ -32,7 +32,7 @@ impl<M: Gpu> Scratch<M> {
     }
 }
 
-/// A factor of products, stored as the machine wants factors to be.
+/// A factor of products, stored as the device wants factors to be.
 pub enum Factor<F, M: Gpu> {
     /// The floats themselves.
     Same(F),
@@ -44,7 +44,7 @@ impl<F: Borrow<Floats<M>>, M: Gpu> Factor<F, M> {
     /// Rounds floats where that is wanted.
     ///
     /// # Errors
-    /// If the machine fails.
+    /// If the device fails.
     pub fn new(device: &M::Device, floats: F) -> GpuResult<Self, M> {
         match M::factors() {
             Kind::F32 => Ok(Self::Same(floats)),

@@ -1,4 +1,4 @@
-//! This crate's own CUDA kernels, and the engine that computes by them.
+//! The CUDA kernels of this crate, and the backend that runs them.
 //!
 //! From the outside in: [`operations`] has the networks' blocks as operations on dfdx's tape, [`scalars`] the loss and what a
 //! step says of itself, [`cache`] what is cached of parameters; [`conv`] a convolution as kernels and matrix products,

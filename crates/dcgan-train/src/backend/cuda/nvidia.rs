@@ -1,4 +1,4 @@
-//! An NVIDIA GPU through cudarc: the one file of the engine that only a GPU can prove.
+//! An NVIDIA GPU through cudarc: the one file of the backend that only a GPU can prove.
 
 use std::ffi::c_void;
 use std::ptr;

@@ -25,12 +25,12 @@ use crate::backend::operations::{
 use crate::backend::reference::ReferenceBackend;
 use crate::backend::types::images_shape;
 
-/// dfdx tensors on a machine's device, computed by its kernels.
+/// dfdx tensors on a GPU's device, computed by its kernels.
 ///
 /// What is rare or small is dfdx's work, as in [`ReferenceBackend`]: spectral normalisation and Adam.
 pub struct CudaBackend<M>(PhantomData<M>);
 
-/// A gradient map of a machine's device.
+/// The gradients on its device.
 type Gradient<M> = Gradients<f32, <M as Gpu>::Device>;
 /// A tensor of it.
 type Of<S, M, T = NoneTape> = Tensor<S, f32, <M as Gpu>::Device, T>;

@@ -1,4 +1,4 @@
-//! The tensors that the engine makes, and the floats of the last one of this thread.
+//! The tensors that the backend makes, and the floats of the last one of this thread.
 //!
 //! dfdx makes a tensor of a gradient, by copying it. Two more memories of that size would go with it, zeroed: those of the
 //! tensor that the gradient is said to be of, and of the gradient. So a mould is kept for each shape: its tensor is gone

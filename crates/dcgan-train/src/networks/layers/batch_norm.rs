@@ -1,4 +1,4 @@
-//! BatchNorm (Ioffe and Szegedy, 2015): parameters and running statistics; an engine does the arithmetic.
+//! BatchNorm (Ioffe and Szegedy, 2015): parameters and running statistics; a backend does the arithmetic.
 
 use dcgan_core::spec::BATCH_NORM_MOMENTUM;
 use dfdx::prelude::*;

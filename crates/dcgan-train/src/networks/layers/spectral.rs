@@ -1,4 +1,4 @@
-//! Spectral normalisation of a layer's weight (Miyato et al., 2018); an engine does the arithmetic.
+//! Spectral normalisation of a layer's weight (Miyato et al., 2018); a backend does the arithmetic.
 
 use dfdx::prelude::*;
 
