@@ -86,14 +86,14 @@ pub enum DataError {
     #[error(
         "no images in {}: expected files ending in {} in it or in folders below it{}",
         folder.display(),
-        extensions.map(|extension| format!(".{extension}")).join(", "),
+        extensions.iter().map(|extension| format!(".{extension}")).collect::<Vec<_>>().join(", "),
         found_unread(unread),
     )]
     NoImages {
         /// The folder that was searched.
         folder: PathBuf,
         /// File name extensions of the images that are read.
-        extensions: [&'static str; 7],
+        extensions: &'static [&'static str],
         /// Pictures that are there and are not read, such as `3 .gif`; empty if there are none.
         unread: String,
     },

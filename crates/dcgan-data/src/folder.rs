@@ -42,7 +42,7 @@ impl Folder {
         if images.is_empty() {
             return Err(DataError::NoImages {
                 folder: folder.to_owned(),
-                extensions: walk::EXTENSIONS,
+                extensions: &walk::EXTENSIONS,
                 unread: kinds(&unread),
             });
         }
