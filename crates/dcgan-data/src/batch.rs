@@ -48,7 +48,7 @@ impl LoaderConfig {
     }
 }
 
-/// Between two batches: what a loader needs to go on from there.
+/// A position in the data, between two batches: a loader resumes from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The epoch of the next batch, counted from 0.

@@ -33,7 +33,7 @@ pub trait Dataset: Send + Sync {
         Ok(Fingerprint::default())
     }
 
-    /// What people should know of pictures that are in the dataset's place and are not read; `None` if there are none.
+    /// A warning about pictures in the dataset's folder that are not read; `None` if there are none.
     fn unread(&self) -> Option<String> {
         None
     }

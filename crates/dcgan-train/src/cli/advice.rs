@@ -15,7 +15,10 @@ pub fn explain(error: &anyhow::Error) -> String {
     for cause in error.chain() {
         let text = (cause.downcast_ref().and_then(training))
             .or_else(|| cause.downcast_ref().map(device))
-            .or_else(|| cause.downcast_ref().map(|failed: &BackendError| memory(failed)));
+            .or_else(|| match cause.downcast_ref() {
+                Some(NetworkError::Device(failed)) => Some(memory(failed)),
+                _ => None,
+            });
         if let Some(text) = text {
             return text;
         }
@@ -182,6 +185,15 @@ mod tests {
                 && text.contains("the driver's words")
         );
         assert_eq!(step(false), "the device failed: the driver's words");
+    }
+
+    #[test]
+    fn a_lack_of_memory_outside_of_a_step_names_the_architecture() {
+        let failed = || BackendError { reason: "the driver's words".into(), is_out_of_memory: true };
+        for error in [NetworkError::Device(failed()).into(), TrainError::Device(failed()).into()] {
+            let text = explain(&error);
+            assert!(text.contains("the driver's words") && text.ends_with("try a smaller --arch"), "{text}");
+        }
     }
 
     #[test]

@@ -23,9 +23,9 @@ pub(super) fn kept_hint(error: &TrainError) -> String {
         // As it was, it would come to the same end again.
         TrainError::Collapsed { rollbacks: 0, .. } => {
             let command = resume_command(Some("rollback"));
-            format!("the run's states are kept; to go on from a good one: {command}")
+            format!("the run's states are kept; resume from a good one with: {command}")
         }
-        _ => format!("the run's last state is kept; to go on from it: {}", resume_command(None)),
+        _ => format!("the run's last state is kept; resume from it with: {}", resume_command(None)),
     }
 }
 

@@ -90,7 +90,7 @@ fn tell_signal(interrupt: &Interrupt, progress: &Mutex<Progress>, ended: Receive
     }
 }
 
-/// Whether an event tells that there is a state to go on from.
+/// Whether an event reports a state to resume from.
 fn is_state(event: &Event) -> bool {
     match event {
         Event::Resumed { .. } => true,

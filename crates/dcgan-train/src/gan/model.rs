@@ -148,7 +148,7 @@ impl<A: Architecture, B: Backend> Gan<A, B> {
         Ok(PendingStep { discriminator, loss_g, squares_g })
     }
 
-    /// All that training changes, in named groups, to go on from exactly here.
+    /// Everything that training changes, in named groups: [`Gan::restore`] resumes from it.
     ///
     /// # Errors
     /// If the device fails.

@@ -44,7 +44,7 @@ pub trait Layer<B: Backend>: Sized {
     fn infer(&self, x: Array<Self::Input, B>) -> DeviceResult<Array<Self::Output, B>, B>;
 
     /// Normalises the weights spectrally from now on, with vectors of zeros, to be
-    /// [initialised](crate::networks::init) or loaded; of layers of the generator, which has no such thing, nothing changes.
+    /// [initialised](crate::networks::init) or loaded. No-op for generator layers.
     ///
     /// PyTorch equivalent: `torch.nn.utils.spectral_norm(module)`.
     ///
